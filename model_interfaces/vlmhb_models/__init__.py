@@ -1,0 +1,1 @@
+"""Model interfaces and the OpenAI-compatible server around them (standard library only)."""

@@ -1,0 +1,200 @@
+"""Host-side data: cards, rows of a run config, and what a row becomes once resolved. All frozen.
+
+Every field of `EvaluationRow` is marked `semantic` (changes results, so part of a fingerprint) or `runtime`
+(changes only how they are produced). A test fails on an unmarked field.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from vlmhb_stages.contracts import Decoding, RetryPolicy
+
+TaskType = Literal["ocr", "vqa", "kie", "classification"]
+Interface = Literal["rapidocr", "tesseract", "openai", "replay", "upstream", "python"]
+EngineName = Literal["auto", "docker", "podman", "process"]
+
+semantic = {"mark": "semantic"}
+runtime = {"mark": "runtime"}
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Place(Frozen):
+    """Where a value stands, for error messages. `row` is the line of the file a person would look at (1-based)."""
+
+    file: str
+    row: int | None = None
+    column: str | None = None
+
+    def __str__(self) -> str:
+        parts = [self.file]
+        if self.row is not None:
+            parts.append(f"row {self.row}")
+        if self.column is not None:
+            parts.append(f"column {self.column}")
+        return ", ".join(parts)
+
+
+# --- cards -------------------------------------------------------------------------------------
+
+
+class LimitsCard(Frozen):
+    memory_mib: int | None = None
+    cpus: float | None = None
+    pids: int = 512
+    shm_mib: int | None = None
+
+
+class UpstreamClass(Frozen):
+    """A prototype-style model class: `<module>:<class_name>`, from the image or from a local path."""
+
+    module: str
+    class_name: str
+    python_package: str | None = None
+    path: str | None = None  # folder or wheel on the host, mounted read-only and put on sys.path
+
+
+class ModelCard(Frozen):
+    """`(framework, name)` identifies a model. `tasks` = the task types it can honestly take."""
+
+    name: str
+    framework: str
+    interface: Interface
+    image: str | None = None  # image card name or a full reference; None: no server of ours (openai, replay)
+    tasks: tuple[TaskType, ...]
+    params: dict[str, Any] = {}  # given to ModelInterface.load; semantic
+    upstream: UpstreamClass | None = None
+    class_path: str | None = None  # interface `python`: module:Class implementing ModelInterface
+    base_url: str | None = None
+    api_key: str | None = None  # secret:NAME
+    network: Literal["none", "egress"] = "none"
+    weights: str | None = None
+    decoding: Decoding = Decoding()
+    concurrency: int = 1
+    gpus: int = 0
+    limits: LimitsCard = LimitsCard()
+    options: tuple[str, ...] = ()
+    load_timeout_s: float = 600.0
+    retry: RetryPolicy = RetryPolicy()
+    description: str = ""
+    languages: tuple[str, ...] = ()
+    licence: str = ""
+    source: str = ""
+    origin: str = ""  # file that the card came from; filled on load
+
+
+class BenchmarkCard(Frozen):
+    name: str
+    task: str = "VQA"  # upstream's word, also the folder name under Datasets/
+    task_type: TaskType = "vqa"
+    loader: Literal["annotation", "jsonl", "tsv", "sroie"]
+    path: str | None = None  # file or folder; relative to the card, the config or <workspace>/datasets
+    params: dict[str, Any] = {}
+    prompt: str | None = None
+    system_prompt: str | None = None
+    metrics: tuple[str, ...] = ()
+    primary: str | None = None
+    slices: tuple[str, ...] = ("doc_class", "question_type")
+    extraction: str = "none"
+    max_tokens: int | None = None
+    description: str = ""
+    languages: tuple[str, ...] = ()
+    licence: str = ""
+    source: str = ""
+    origin: str = ""
+
+
+class ImageCard(Frozen):
+    """`images/<name>/image.yaml`. `dockerfile`, `lock` relative to the card's folder."""
+
+    name: str
+    tag: str  # e.g. vlmhb/rapidocr:0.2.0
+    dockerfile: str = "Dockerfile"
+    lock: str = "requirements.lock"
+    system_packages: tuple[str, ...] = ()  # Debian packages that the Dockerfile installs (told, not used, by `process`)
+    description: str = ""
+    origin: str = ""
+
+
+# --- run config --------------------------------------------------------------------------------
+
+
+class EvaluationRow(Frozen):
+    """One row of the user's file, typed; names not yet looked up. None = the card's default."""
+
+    place: Annotated[Place, Field(json_schema_extra=runtime)]
+    # upstream's eleven
+    dataset: str = Field(json_schema_extra=semantic)
+    task: str | None = Field(default=None, json_schema_extra=semantic)
+    framework: str | None = Field(default=None, json_schema_extra=semantic)
+    model_name: str = Field(json_schema_extra=semantic)
+    system_prompt: str | None = Field(default=None, json_schema_extra=semantic)
+    prompt_collection: str | None = Field(default=None, json_schema_extra=semantic)
+    metrics: tuple[str, ...] | None = Field(default=None, json_schema_extra=semantic)
+    only_evaluate_metrics: bool = Field(default=False, json_schema_extra=semantic)
+    metrics_aggregators: tuple[str, ...] | None = Field(default=None, json_schema_extra=semantic)
+    filter_doc_class: str | None = Field(default=None, json_schema_extra=semantic)
+    filter_question_type: str | None = Field(default=None, json_schema_extra=semantic)
+    # ours, on the right
+    dataset_path: str | None = Field(default=None, json_schema_extra=runtime)  # its bytes are semantic
+    limit: int | None = Field(default=None, ge=1, json_schema_extra=semantic)
+    seed: int | None = Field(default=None, json_schema_extra=semantic)
+    temperature: float | None = Field(default=None, ge=0, json_schema_extra=semantic)
+    max_tokens: int | None = Field(default=None, ge=1, json_schema_extra=semantic)
+    concurrency: int | None = Field(default=None, ge=1, json_schema_extra=runtime)
+    batch_size: int | None = Field(default=None, ge=1, json_schema_extra=runtime)
+    gpus: tuple[str, ...] | None = Field(default=None, json_schema_extra=runtime)
+    replicas: int | None = Field(default=None, ge=1, json_schema_extra=runtime)
+    base_url: str | None = Field(default=None, json_schema_extra=runtime)
+    api_key: str | None = Field(default=None, json_schema_extra=runtime)
+    docker_image: str | None = Field(default=None, json_schema_extra=semantic)
+    weights: str | None = Field(default=None, json_schema_extra=semantic)
+    answers_file: str | None = Field(default=None, json_schema_extra=semantic)
+    metrics_profile: str | None = Field(default=None, json_schema_extra=semantic)
+    error_policy: str | None = Field(default=None, json_schema_extra=runtime)
+    budget: str | None = Field(default=None, json_schema_extra=runtime)
+    prompt: str | None = Field(default=None, json_schema_extra=semantic)
+    tags: tuple[str, ...] | None = Field(default=None, json_schema_extra=runtime)
+
+
+class RunConfig(Frozen):
+    """A whole run config file. `path` is the user's file; `raw` its bytes as text, kept verbatim in the run."""
+
+    path: Path
+    rows: tuple[EvaluationRow, ...]
+    engine: EngineName | None = None
+    scheduler: Literal["local"] | None = None
+    budget: str | None = None
+    prices: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class ResolvedEvaluation(Frozen):
+    """A row with every name looked up and every file found: all that the planner needs to know."""
+
+    id: str  # <benchmark>-<model> slug, with -2, -3 ... where two rows would collide
+    row: EvaluationRow
+    model: ModelCard
+    benchmark: BenchmarkCard
+    dataset_path: Path  # file or folder on the host, absolute
+    prompts: dict[str, str] = {}
+    system_prompt: str | None = None
+    prompt: str | None = None
+    decoding: Decoding
+    retry: RetryPolicy
+    concurrency: int
+    metrics: tuple[str, ...]  # () = evaluation skipped
+    primary: str | None
+    aggregators: tuple[str, ...]
+    profile: str
+    error_policy: str
+    answers_file: Path | None = None
+    weights: Path | None = None
+    base_url: str | None = None
+    api_key: str | None = None  # secret:NAME
+    warnings: tuple[str, ...] = ()

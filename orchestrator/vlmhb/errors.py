@@ -1,0 +1,199 @@
+"""Every user error, on one page: a code, an exit code and a hint. The CLI prints them as one line.
+
+Ranges: 1xx config · 2xx cards and names · 3xx engines and images · 4xx workspace and artifacts · 5xx stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    OK = 0
+    BAD_CONFIG = 2
+    CANNOT_START = 3
+    FAILURES = 4
+    BUDGET = 5
+    CONTRACT = 6
+    INTERRUPTED = 130
+
+
+class VlmhbError(Exception):
+    """A mistake or a fault that the user can act on.
+
+    `where` is a place (`file.csv, row 3, column metrics`), `hint` what to do next."""
+
+    code = "VHB000"
+    exit_code = ExitCode.BAD_CONFIG
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        self.what, self.where, self.hint = what, where, hint
+        super().__init__(self.line())
+
+    def line(self) -> str:
+        parts = [self.what]
+        if self.where:
+            parts.append(f"in {self.where}")
+        text = f"{self.code}: {', '.join(parts)}"
+        return f"{text}; hint: {self.hint}" if self.hint else text
+
+
+class ErrorList(VlmhbError):
+    """Several errors found together; each prints as its own line."""
+
+    code = "VHB001"
+
+    def __init__(self, errors: Sequence[VlmhbError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__(f"{len(errors)} errors")
+
+    def line(self) -> str:
+        return "\n".join(error.line() for error in self.errors)
+
+
+# --- 1xx config --------------------------------------------------------------------------------
+
+
+class ConfigUnreadable(VlmhbError):
+    code = "VHB101"
+
+
+class WrongEncoding(VlmhbError):
+    code = "VHB102"
+
+
+class UnknownColumn(VlmhbError):
+    code = "VHB103"
+
+
+class BadValue(VlmhbError):
+    code = "VHB104"
+
+
+class MissingValue(VlmhbError):
+    code = "VHB105"
+
+
+class BadList(VlmhbError):
+    code = "VHB106"
+
+
+class NoRows(VlmhbError):
+    code = "VHB107"
+
+
+class MissingPrompts(VlmhbError):
+    code = "VHB108"
+
+
+class SecretInConfig(VlmhbError):
+    code = "VHB109"
+
+
+# --- 2xx cards and names -----------------------------------------------------------------------
+
+
+class UnknownName(VlmhbError):
+    """A model, benchmark, metric or image that no card describes."""
+
+    code = "VHB201"
+
+
+class BadCard(VlmhbError):
+    code = "VHB202"
+
+
+class NotHonest(VlmhbError):
+    """The model cannot take this task (an OCR engine asked a question)."""
+
+    code = "VHB203"
+
+
+class DatasetMissing(VlmhbError):
+    code = "VHB204"
+
+
+class BadDataset(VlmhbError):
+    code = "VHB205"
+
+
+# --- 3xx engines and images --------------------------------------------------------------------
+
+
+class EngineUnavailable(VlmhbError):
+    code = "VHB301"
+    exit_code = ExitCode.CANNOT_START
+
+
+class ImageMissing(VlmhbError):
+    code = "VHB302"
+    exit_code = ExitCode.CANNOT_START
+
+
+class OptionNotAllowed(VlmhbError):
+    code = "VHB303"
+
+
+class SecretMissing(VlmhbError):
+    code = "VHB304"
+    exit_code = ExitCode.CANNOT_START
+
+
+class BuildFailed(VlmhbError):
+    code = "VHB305"
+    exit_code = ExitCode.CANNOT_START
+
+
+class GpuMissing(VlmhbError):
+    code = "VHB306"
+    exit_code = ExitCode.CANNOT_START
+
+
+# --- 4xx workspace and artifacts ---------------------------------------------------------------
+
+
+class WorkspaceNotWritable(VlmhbError):
+    code = "VHB401"
+    exit_code = ExitCode.CANNOT_START
+
+
+class ArtifactEdited(VlmhbError):
+    """The files of a sealed artifact are not those that were sealed."""
+
+    code = "VHB402"
+    exit_code = ExitCode.CONTRACT
+
+
+class ArtifactBusy(VlmhbError):
+    code = "VHB403"
+    exit_code = ExitCode.CANNOT_START
+
+
+class UnknownRun(VlmhbError):
+    code = "VHB404"
+
+
+class DiskFull(VlmhbError):
+    code = "VHB405"
+    exit_code = ExitCode.FAILURES
+
+
+# --- 5xx stages --------------------------------------------------------------------------------
+
+
+class StageFailed(VlmhbError):
+    code = "VHB501"
+    exit_code = ExitCode.FAILURES
+
+
+class ModelFailed(VlmhbError):
+    """The model server did not become healthy, or died more often than it may."""
+
+    code = "VHB502"
+    exit_code = ExitCode.FAILURES
+
+
+class Interrupted(VlmhbError):
+    code = "VHB530"
+    exit_code = ExitCode.INTERRUPTED

@@ -1,0 +1,1 @@
+"""What runs inside stage containers: prepare, infer, evaluate, report, and the small kit they share."""

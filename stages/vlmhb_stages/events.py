@@ -1,0 +1,31 @@
+"""Progress, heartbeats and warnings of a stage: appended to `out/events.jsonl`, tailed by the host.
+
+Event types: `start` {stage, total?} · `progress` {done, total, ok, error} · `heartbeat` · `warning` {message}
+· `restart_server` {reason} (the driver asks the host for a fresh model server) · `fatal` {code, message, hint?}
+· `end` {…counts}. Every event has `t`, seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+class EventWriter:
+    """Appends one JSON object a line and flushes it, so that a kill loses nothing already said."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", encoding="utf-8")
+        self._clock = clock
+
+    def emit(self, type_: str, **fields: Any) -> None:
+        event = {"t": round(self._clock(), 3), "type": type_, **fields}
+        self._file.write(json.dumps(event, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()

@@ -1,0 +1,5 @@
+"""`python -m vlmhb`."""
+
+from vlmhb.cli import main
+
+main()

@@ -1,0 +1,217 @@
+"""What the commands `run` and `plan` do: read, resolve, gather facts, plan, carry out, report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vlmhb.cards import Registry, load_registry
+from vlmhb.config import read_run_config
+from vlmhb.config.resolve import Roots, resolve
+from vlmhb.console import Console
+from vlmhb.contracts import ResolvedEvaluation, RunConfig
+from vlmhb.engines.base import Engine
+from vlmhb.engines.detect import detect_engine
+from vlmhb.engines.user import task_user
+from vlmhb.errors import ErrorList, ExitCode, NoRows, VlmhbError
+from vlmhb.execution.jobs import Chain
+from vlmhb.execution.session import Session, StopSignal, stop_on_signals
+from vlmhb.facts import FactFinder, gather
+from vlmhb.kit import Kit
+from vlmhb.outcomes import Outcome, exit_code_of
+from vlmhb.plan.model import Facts, PlannedEvaluation
+from vlmhb.plan.planner import plan_evaluation
+from vlmhb.progress import make_progress
+from vlmhb.reporting import make_report
+from vlmhb.runner import Runner
+from vlmhb.runs import RunRecord, run_id_of
+from vlmhb.schedulers.local import LocalScheduler
+from vlmhb.store.view import WorkspaceView
+from vlmhb.store.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The options of `run` and `plan`."""
+
+    config: Path
+    workspace: Path
+    engine: str | None = None
+    keep_going: bool = False
+    limit: int | None = None
+    jobs: int = 1
+    cards: tuple[Path, ...] = ()
+    vlm_base: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """Everything looked up; `errors` are those of rows that `--keep-going` left out."""
+
+    request: Request
+    workspace: Workspace
+    registry: Registry
+    engine: Engine
+    kit: Kit
+    config: RunConfig
+    evaluations: tuple[ResolvedEvaluation, ...]
+    facts: Mapping[str, Facts]
+    failures: Mapping[str, VlmhbError]
+    errors: tuple[VlmhbError, ...]
+    view: WorkspaceView
+
+    @property
+    def run_id(self) -> str:
+        overrides = {"limit": self.request.limit} if self.request.limit else {}
+        return run_id_of(self.config, engine=self.engine.name, overrides=overrides)
+
+    @property
+    def chains(self) -> list[Chain]:
+        return [
+            Chain(evaluation=item, facts=self.facts[item.id]) for item in self.evaluations if item.id in self.facts
+        ]
+
+    def plan(self) -> list[PlannedEvaluation]:
+        return [plan_evaluation(chain.evaluation, chain.facts, self.view) for chain in self.chains]
+
+
+@dataclass(kw_only=True)
+class Result:
+    run_id: str
+    run_dir: Path
+    report: Path | None
+    exit_code: ExitCode
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+def prepare(request: Request, *, console: Console) -> Prepared:
+    """Raises every error at once, before anything starts; with `keep_going` only when nothing is left to do."""
+    workspace = Workspace.open(request.workspace)
+    config, evaluations, registry, errors = _resolve(request, workspace=workspace)
+    for warning in (*config.warnings, *(text for item in evaluations for text in item.warnings)):
+        console.warn(warning)
+    engine = detect_engine(request.engine or config.engine or "auto")
+    kit = Kit.collect()
+    failures: dict[str, VlmhbError] = {}
+    finder = FactFinder(workspace=workspace, engine=engine, kit=kit, registry=registry)
+    facts = gather(evaluations, finder=finder, failed=failures.__setitem__)
+    if failures and (not request.keep_going or not facts):
+        unique = {error.line(): error for error in failures.values()}
+        _raise(list(unique.values()))
+    return Prepared(
+        request=request,
+        workspace=workspace,
+        registry=registry,
+        engine=engine,
+        kit=kit,
+        config=config,
+        evaluations=evaluations,
+        facts=facts,
+        failures=failures,
+        errors=errors,
+        view=WorkspaceView(workspace),
+    )
+
+
+def _resolve(
+    request: Request, *, workspace: Workspace
+) -> tuple[RunConfig, tuple[ResolvedEvaluation, ...], Registry, tuple[VlmhbError, ...]]:
+    read = read_run_config(request.config)
+    errors = list(read.errors)
+    if read.config is None or (errors and not request.keep_going):
+        # names are looked up all the same, so that one look shows every mistake
+        _raise(errors + _name_errors(read.config, request=request, workspace=workspace))
+    config = read.config
+    if request.limit is not None:
+        config = config.model_copy(
+            update={"rows": tuple(row.model_copy(update={"limit": request.limit}) for row in config.rows)}
+        )
+    registry, roots = _registry(request)
+    resolved = resolve(config, registry=registry, roots=roots, workspace=workspace.root)
+    errors += resolved.errors
+    if errors and (not request.keep_going or not resolved.evaluations):
+        _raise(errors)
+    if not resolved.evaluations:
+        raise NoRows("there is nothing to evaluate", where=str(request.config))
+    return config, tuple(resolved.evaluations), registry, tuple(errors)
+
+
+def _registry(request: Request) -> tuple[Registry, Roots]:
+    roots = Roots.around(request.config)
+    user_dirs = (*request.cards, *(path for path in (request.config.parent / "cards",) if path.is_dir()))
+    return load_registry(user_dirs=user_dirs, vlm_base=request.vlm_base or roots.vlm_base), roots
+
+
+def _name_errors(config: RunConfig | None, *, request: Request, workspace: Workspace) -> list[VlmhbError]:
+    if config is None or not config.rows:
+        return []
+    registry, roots = _registry(request)
+    return list(resolve(config, registry=registry, roots=roots, workspace=workspace.root).errors)
+
+
+def _raise(errors: Sequence[VlmhbError]) -> None:
+    if len(errors) == 1:
+        raise errors[0]
+    everything = ErrorList(errors)
+    everything.exit_code = max((error.exit_code for error in errors), key=lambda code: code)
+    raise everything
+
+
+def execute(prepared: Prepared, *, console: Console, command: Sequence[str]) -> Result:
+    """Run it all; every failure is in the outcomes, in the report and in the exit code."""
+    record = RunRecord(prepared.workspace, prepared.run_id)
+    outcomes = {item.id: Outcome(id=item.id) for item in prepared.evaluations}
+    for name, error in prepared.failures.items():
+        outcomes[name].fail(error, stage="start")
+    record.begin(prepared.config, plan=prepared.plan(), command=command)
+    stop = StopSignal()
+    with make_progress(console=console) as progress, stop_on_signals(stop, say=lambda text: None):
+        session = Session(
+            run_id=prepared.run_id,
+            workspace=prepared.workspace,
+            view=prepared.view,
+            engine=prepared.engine,
+            scheduler=LocalScheduler(),
+            kit=prepared.kit,
+            kit_path=prepared.kit.write(prepared.workspace.root / "cache" / "kits"),
+            user=task_user(),
+            progress=progress,
+            stop=stop,
+        )
+        runner = Runner(session, prepared.chains, jobs=prepared.request.jobs)
+        runner.run()
+        outcomes.update(runner.outcomes)
+        report = _report(session, record, prepared=prepared, outcomes=outcomes, console=console)
+    ended = [outcomes[item.id] for item in prepared.evaluations]
+    for outcome in ended:
+        record.link(prepared.workspace, outcome)
+    code = exit_code_of(ended)
+    if code == ExitCode.OK and (prepared.errors or report is None):
+        code = ExitCode.FAILURES
+    record.end(ended, status=_status(code), exit_code=int(code))
+    return Result(run_id=record.id, run_dir=record.folder, report=report, exit_code=code, outcomes=ended)
+
+
+def _report(
+    session: Session, record: RunRecord, *, prepared: Prepared, outcomes: dict[str, Outcome], console: Console
+) -> Path | None:
+    if session.stop.draining or not prepared.chains:
+        return None
+    try:
+        facts = next(iter(prepared.facts.values()))
+        make_report(session, record, chains=prepared.chains, outcomes=outcomes, facts=facts)
+    except VlmhbError as error:
+        console.error(error)
+        return None
+    return record.report_dir / "report.html"
+
+
+def _status(code: ExitCode) -> str:
+    names = {
+        ExitCode.OK: "done",
+        ExitCode.INTERRUPTED: "interrupted",
+        ExitCode.CANNOT_START: "not started",
+        ExitCode.BUDGET: "stopped by budget",
+    }
+    return names.get(code, "finished with failures")

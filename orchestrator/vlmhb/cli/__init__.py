@@ -1,0 +1,20 @@
+"""The command line. Nothing heavy is imported before a command needs it: `vlmhb --help` stays fast."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Entry point `vlmhb`: every user error is one line on stderr and its exit code, never a traceback."""
+    from vlmhb.cli.app import app
+    from vlmhb.errors import VlmhbError
+
+    try:
+        app()
+    except VlmhbError as error:
+        sys.stderr.write(error.line() + "\n")
+        sys.exit(int(error.exit_code))
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone (`vlmhb models list | head`)
+        sys.exit(0)

@@ -1,0 +1,16 @@
+"""`vlmhb doctor`: what this machine can do, and what to do about what it cannot."""
+
+from __future__ import annotations
+
+import typer
+
+
+def doctor() -> None:
+    """Check engines, GPUs, disk and Python; one line each, with a hint where something is missing."""
+    from vlmhb.engines.detect import doctor_checks
+
+    for check in doctor_checks():
+        mark = "ok  " if check.ok else "no  "
+        typer.echo(f"{mark}{check.name}: {check.detail}")
+        if not check.ok and check.hint:
+            typer.echo(f"      hint: {check.hint}")

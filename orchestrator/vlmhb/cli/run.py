@@ -1,0 +1,165 @@
+"""`vlmhb run`, `plan` and `resume`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vlmhb.cli.options import (
+    DEFAULT_WORKSPACE,
+    CardsOption,
+    Config,
+    EngineOption,
+    RunName,
+    VlmBaseOption,
+    WorkspaceOption,
+)
+
+if TYPE_CHECKING:
+    from vlmhb.application import Prepared, Result
+
+KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Run the valid rows although others have errors.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N samples of each benchmark.")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Models that infer at the same time.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object as the last line on stdout.")]
+
+
+def run(
+    config: Config,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    engine: EngineOption = None,
+    keep_going: KeepGoing = False,
+    limit: Limit = None,
+    jobs: Jobs = 1,
+    cards: CardsOption = None,
+    vlm_base: VlmBaseOption = None,
+    as_json: AsJson = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would run, as `plan` does.")] = False,
+) -> None:
+    """Run every evaluation of CONFIG, or what is left of it.
+
+    Example: vlmhb run user_configs/quickstart.csv --engine docker
+    """
+    from vlmhb import application
+    from vlmhb.console import Console
+
+    console = Console()
+    request = application.Request(
+        config=config, workspace=workspace, engine=engine, keep_going=keep_going, limit=limit, jobs=jobs,
+        cards=tuple(cards or ()), vlm_base=vlm_base,
+    )  # fmt: skip
+    prepared = application.prepare(request, console=console)
+    for error in prepared.errors:
+        console.error(error)
+    if dry_run:
+        _print_plan(prepared, as_json=as_json, explain=False)
+        return
+    _introduce(prepared)
+    result = application.execute(prepared, console=console, command=sys.argv)
+    _conclude(result)
+    if as_json:
+        typer.echo(json.dumps(_summary(result), ensure_ascii=False))
+    raise typer.Exit(int(result.exit_code))
+
+
+def plan(
+    config: Config,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    engine: EngineOption = None,
+    keep_going: KeepGoing = False,
+    limit: Limit = None,
+    cards: CardsOption = None,
+    vlm_base: VlmBaseOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole plan as JSON on stdout.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Also show what each fingerprint is made of.")] = False,
+) -> None:
+    """Show what `run` would do with CONFIG and why; starts nothing.
+
+    Example: vlmhb plan user_configs/quickstart.csv --explain
+    """
+    from vlmhb import application
+    from vlmhb.console import Console
+
+    console = Console()
+    request = application.Request(
+        config=config, workspace=workspace, engine=engine, keep_going=keep_going, limit=limit,
+        cards=tuple(cards or ()), vlm_base=vlm_base,
+    )  # fmt: skip
+    prepared = application.prepare(request, console=console)
+    for error in prepared.errors:
+        console.error(error)
+    _print_plan(prepared, as_json=as_json, explain=explain)
+
+
+def resume(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
+    """Continue a run: the very command that started it, in the folder where it was started.
+
+    Example: vlmhb resume quickstart-1a2b3c4d
+    """
+    from vlmhb.runs import RunRecord
+    from vlmhb.store.workspace import Workspace
+
+    opened = Workspace.open(workspace)
+    state = RunRecord.find(opened, run_name).state()
+    os.environ["VLMHB_WORKSPACE"] = str(opened.root)
+    os.chdir(state["cwd"])
+    os.execv(sys.executable, [sys.executable, "-m", "vlmhb", *state["command"][1:]])
+
+
+def _introduce(prepared: Prepared) -> None:
+    """Where it runs, and what is not as isolated as it should be, said before anything starts."""
+    words = {"container": "each stage in a container of its own", "venv": "no container engine: a venv per image, isolation: venv"}
+    engine = prepared.engine
+    typer.echo(f"run {prepared.run_id} · engine {engine.name} ({words[engine.isolation]})", err=True)
+    for chain in prepared.chains:
+        if chain.evaluation.model.network != "none":
+            typer.echo(f"  {chain.evaluation.id}: network {chain.evaluation.model.network}", err=True)
+
+
+def _conclude(result: Result) -> None:
+    for outcome in result.outcomes:
+        counts = outcome.counts
+        seen = f"{counts['ok']}/{counts['planned']} answered" if counts else "no answers"
+        typer.echo(f"{outcome.status:<11} {outcome.id}: {seen}", err=True)
+        if outcome.error is not None:
+            typer.echo(f"  {outcome.error.line()}", err=True)
+    if result.report is not None:
+        typer.echo(f"report: {os.path.relpath(result.report)}", err=True)
+
+
+def _summary(result: Result) -> dict[str, Any]:
+    evaluations = [
+        {"id": item.id, "status": item.status, "counts": item.counts, "failure": item.failure}
+        for item in result.outcomes
+    ]
+    return {
+        "run_id": result.run_id,
+        "run_dir": str(result.run_dir),
+        "report": str(result.report) if result.report else None,
+        "status": "done" if result.exit_code == 0 else "failed",
+        "exit_code": int(result.exit_code),
+        "evaluations": evaluations,
+    }
+
+
+def _print_plan(prepared: Prepared, *, as_json: bool, explain: bool) -> None:
+    planned = prepared.plan()
+    if as_json:
+        value = {"run_id": prepared.run_id, "engine": prepared.engine.name,
+                 "evaluations": [item.model_dump(mode="json") for item in planned]}  # fmt: skip
+        typer.echo(json.dumps(value, ensure_ascii=False))
+        return
+    for item in planned:
+        for stage in item.stages:
+            typer.echo(f"{stage.decision:<7} {stage.stage:<9} {item.id}  ({stage.reason})")
+            if explain and stage.identity is not None:
+                typer.echo(f"        fingerprint {stage.fingerprint}")
+                for key, value in sorted(stage.identity.items()):
+                    typer.echo(f"        {key}: {json.dumps(value, ensure_ascii=False, sort_keys=True)}")
+    typer.echo("run     report    always, from the sealed artifacts")
+    typer.echo(str(Path(prepared.workspace.root)), err=True)

@@ -1,0 +1,1 @@
+"""Carrying out a plan: containers, model servers, retries of hung stages, sealing."""

@@ -1,0 +1,131 @@
+"""From a resolved evaluation and sealed artifacts to the containers of its stages: specs, mounts, networks."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from vlmhb.contracts import ResolvedEvaluation
+from vlmhb.engines.base import Mount, Network
+from vlmhb.execution.session import Session
+from vlmhb.execution.stages import Companion, StageJob
+from vlmhb.facts import dataset_mount
+from vlmhb.plan.fingerprint import annotation_name, model_identity
+from vlmhb.plan.model import Facts
+from vlmhb.plan.specs import PREVIOUS, backend_of, evaluate_spec, infer_spec, legacy_stem, prepare_spec
+from vlmhb.store.artifacts import Artifact
+from vlmhb.store.files import read_json
+from vlmhb.store.hashing import sha256_json
+from vlmhb.store.manifest import Manifest
+
+MAX_PREVIOUS = 20
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """One evaluation on its way: what is known of it, and the artifacts made so far."""
+
+    evaluation: ResolvedEvaluation
+    facts: Facts
+
+
+def prepare_job(chain: Chain) -> StageJob:
+    mounted = dataset_mount(chain.evaluation)
+    target = "/vlmhb/in/dataset"
+    if mounted.is_file():
+        target = f"{target}/{mounted.name}"
+    return StageJob(
+        spec=prepare_spec(chain.evaluation),
+        image=chain.facts.stages_image,
+        mounts=(Mount(source=mounted, target=target),),
+        extra={"dataset_sha256": chain.facts.dataset.sha256},
+    )
+
+
+def infer_job(
+    chain: Chain, *, session: Session, prepared: Manifest, server: Companion | None, secrets: Path | None
+) -> StageJob:
+    """`server` lives beside the driver where the model is ours; `secrets` is the folder with the API key."""
+    evaluation = chain.evaluation
+    identity = model_identity(evaluation, chain.facts)
+    previous = tuple(session.view.same_model(identity))[:MAX_PREVIOUS]
+    inputs = session.workspace.artifact("prepare", prepared.fingerprint)
+    url = None if server is not None else evaluation.base_url
+    spec = infer_spec(
+        evaluation,
+        model_identity=sha256_json(identity),
+        previous=previous,
+        backend=backend_of(evaluation, base_url=url),
+    )
+    mounts = [
+        Mount(source=inputs.out / "inputs", target="/vlmhb/in/inputs"),
+        *media_mounts(evaluation, inputs),
+        *(
+            Mount(source=session.workspace.artifact("infer", name).out, target=str(PREVIOUS / name))
+            for name in previous
+        ),
+    ]
+    if evaluation.answers_file is not None:
+        target = f"/vlmhb/in/answers{evaluation.answers_file.suffix}"
+        mounts.append(Mount(source=evaluation.answers_file, target=target))
+    if secrets is not None:
+        mounts.append(Mount(source=secrets, target="/vlmhb/secrets"))
+
+    def around(artifact: Artifact) -> AbstractContextManager[Companion]:
+        return nullcontext(server if server is not None else Companion())
+
+    image = chain.facts.model_image
+    return StageJob(
+        spec=spec,
+        image=chain.facts.stages_image,
+        mounts=tuple(mounts),
+        network=network_of(url, container=session.engine.isolation == "container"),
+        extra={
+            "model_identity": sha256_json(identity),
+            "server_image": image.ref if image else None,
+            "server_image_identity": image.identity if image else None,
+            "weights_sha256": chain.facts.weights_sha256,
+        },
+        around=around,
+    )
+
+
+def media_mounts(evaluation: ResolvedEvaluation, inputs: Artifact) -> list[Mount]:
+    """The images: the dataset's own folder where it holds nothing else, else prepare's copies."""
+    folder = inputs.out / "inputs"
+    media = read_json(folder / "media.json") or {}
+    if media.get("mode") == "mount":
+        return [Mount(source=dataset_mount(evaluation) / str(media["root"]), target="/vlmhb/in/media")]
+    copies = folder / "media"
+    return [Mount(source=copies, target="/vlmhb/in/media")] if copies.is_dir() else []
+
+
+def network_of(url: str | None, *, container: bool) -> Network:
+    """No network, unless the model is behind a URL; a URL on this very host needs the host's network."""
+    if url is None:
+        return "none"
+    local = urlsplit(url).hostname in LOOPBACK
+    return "host" if local and container else "egress"
+
+
+def evaluate_job(chain: Chain, *, session: Session, prepared: Manifest, inferred: Manifest) -> StageJob:
+    inputs = session.workspace.artifact("prepare", prepared.fingerprint).out
+    predictions = session.workspace.artifact("infer", inferred.fingerprint).out
+    mounts = [
+        Mount(source=predictions, target="/vlmhb/in/predictions"),
+        Mount(source=inputs / "labels", target="/vlmhb/in/labels"),
+        Mount(source=inputs / "inputs", target="/vlmhb/in/inputs"),
+    ]
+    annotation = annotation_name(chain.evaluation, chain.facts)
+    if annotation is not None:
+        source = dataset_mount(chain.evaluation) / annotation
+        mounts.append(Mount(source=source, target="/vlmhb/in/annotation.csv"))
+    stem = legacy_stem(chain.evaluation, created=inferred.created)
+    return StageJob(
+        spec=evaluate_spec(chain.evaluation, legacy_stem=stem),
+        image=chain.facts.stages_image,
+        mounts=tuple(mounts),
+    )

@@ -1,0 +1,184 @@
+"""The model server beside a driver: started once per model, kept for all its benchmarks, restarted when it dies."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vlmhb.contracts import ModelCard
+from vlmhb.engines.base import ContainerTask, Handle, ImageSpec, Limits, Mount
+from vlmhb.execution.session import Session
+from vlmhb.execution.stages import Companion
+from vlmhb.store.artifacts import own_by
+from vlmhb.store.locks import ArtifactLock
+
+EXIT_LOAD_FAILED = 3
+MAX_IDLE_RESTARTS = 4  # restarts without a single answer in between
+FAILED = "failed"  # file in the socket folder: the driver stops waiting
+
+
+class ModelServer(Companion):
+    """One server container and its private socket folder."""
+
+    def __init__(self, *, session: Session, task: ContainerTask, folder: Path, log: Path) -> None:
+        self._session = session
+        self._task = task
+        self._folder = folder
+        self._log = log
+        self._handle: Handle | None = None
+        self._idle_restarts = 0
+        self._done = 0
+        self._restarts = 0
+        self._next_start = 0.0
+        self._not_enforced: tuple[str, ...] = ()
+        self._peak: float | None = None
+
+    def start(self) -> None:
+        self._handle = self._session.scheduler.start(self._task, engine=self._session.engine, log=self._log)
+        self._not_enforced = self._handle.verify()
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.stop(grace_s=0.5 if self._session.stop.killing else 5.0)
+            self._note_end()
+
+    def mounts(self) -> tuple[Mount, ...]:
+        return (Mount(source=self._folder, target="/vlmhb/sock"),)
+
+    def facts(self) -> dict[str, Any]:
+        rendered = self._session.engine.render(self._task, root=self._folder)
+        unenforced = {*rendered.not_enforced, *self._not_enforced}
+        return {"server_restarts": self._restarts, "not_enforced": sorted(unenforced), "server_peak_memory_mib": self._peak}
+
+    def on_event(self, event: dict[str, Any]) -> None:
+        if event.get("type") == "start":
+            self._done, self._idle_restarts = 0, 0
+        elif event.get("type") == "progress" and int(event.get("done", 0)) > self._done:
+            self._done = int(event["done"])
+            self._idle_restarts = 0
+        elif event.get("type") == "restart_server" and self._handle is not None:
+            self._session.progress.message(f"{self._task.name}: restarted ({event.get('reason')})")
+            self._handle.stop(grace_s=0.5)
+
+    def tick(self) -> None:
+        """Start a dead server again, with back-off, until it dies too often without an answer."""
+        if self._handle is None:
+            if self._session.clock() >= self._next_start:
+                self.start()
+            return
+        ended = self._handle.poll()
+        if ended is None:
+            return
+        self._note_end()
+        self._handle = None
+        self._idle_restarts += 1
+        reason = "killed for memory" if ended.reason == "oom" else f"exit code {ended.code}"
+        if ended.code == EXIT_LOAD_FAILED or self._idle_restarts > MAX_IDLE_RESTARTS:
+            self._give_up(reason)
+            return
+        self._restarts += 1
+        self._next_start = self._session.clock() + min(0.2 * 2**self._idle_restarts, 30.0)
+        self._session.progress.message(f"{self._task.name}: the model server died ({reason}), starting it again")
+
+    def _note_end(self) -> None:
+        ended = self._handle.poll() if self._handle is not None else None
+        if ended is not None and ended.peak_memory_mib is not None:
+            self._peak = max(self._peak or 0.0, ended.peak_memory_mib)
+
+    def _give_up(self, reason: str) -> None:
+        self._next_start = float("inf")
+        last = _last_lines(self._log)
+        (self._folder / FAILED).write_text(f"{reason}; {last}" if last else reason)
+
+
+@contextmanager
+def model_server(
+    session: Session, *, model: ModelCard, identity: str, image: ImageSpec, mounts: tuple[Mount, ...],
+    weights: str | None, gpus: tuple[str, ...], batch_size: int | None,
+) -> Iterator[ModelServer]:  # fmt: skip
+    """A server for `model`, alone on its identity in this workspace: a second run waits for its turn."""
+    cache = session.workspace.root / "cache" / "servers" / identity[:24]
+
+    def waiting(holder: str) -> None:
+        session.progress.message(f"{model.name}: waiting for another run's model server ({holder})")
+
+    def should_stop() -> bool:
+        return session.stop.draining
+
+    with ArtifactLock(cache.with_suffix(".lock"), waiting=waiting, should_stop=should_stop):
+        session.cleanup(model=identity[:24])
+        folder = Path(tempfile.mkdtemp(prefix="vlmhb-sock-"))
+        try:
+            own_by(folder, user=session.user)
+            config = write_config(cache.with_suffix(".json"), model=model, weights=weights, batch_size=batch_size)
+            task = server_task(
+                session, model=model, identity=identity, image=image, config=config, mounts=mounts, gpus=gpus, folder=folder
+            )
+            server = ModelServer(session=session, task=task, folder=folder, log=cache.with_suffix(".log"))
+            cache.with_suffix(".log").unlink(missing_ok=True)
+            server.start()
+            try:
+                yield server
+            finally:
+                server.stop()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_config(path: Path, *, model: ModelCard, weights: str | None, batch_size: int | None) -> Path:
+    """`model.json` of `vlmhb_models.serve`."""
+    upstream = model.upstream.model_dump(mode="json") if model.upstream else None
+    if upstream and upstream["path"]:
+        upstream["path"] = "/vlmhb/in/model"
+    value = {
+        "name": model.name,
+        "interface": model.interface,
+        "class_path": model.class_path,
+        "upstream": upstream,
+        "params": model.params,
+        "weights": "/vlmhb/in/weights" if weights else None,
+        "socket": "/vlmhb/sock/model.sock",
+        "max_batch": batch_size,
+    }
+    path.write_text(json.dumps(value, ensure_ascii=False))
+    path.chmod(0o644)
+    return path
+
+
+def server_task(
+    session: Session, *, model: ModelCard, identity: str, image: ImageSpec, config: Path,
+    mounts: tuple[Mount, ...], gpus: tuple[str, ...], folder: Path,
+) -> ContainerTask:  # fmt: skip
+    own = (
+        Mount(source=session.kit_path, target="/vlmhb/kit.pyz"),
+        Mount(source=config, target="/vlmhb/model.json"),
+        Mount(source=folder, target="/vlmhb/sock", writable=True),
+    )
+    limits = Limits(**model.limits.model_dump())
+    return ContainerTask(
+        name=f"vlmhb-server-{identity[:12]}",
+        image=image,
+        command=("python3", "/vlmhb/kit.pyz", "serve", "--config", "/vlmhb/model.json"),
+        mounts=(*own, *mounts),
+        env={"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1"},
+        limits=limits,
+        gpus=gpus,
+        options=model.options,
+        labels=session.labels(model=identity[:24], role="server"),
+        user=session.user,
+    )
+
+
+def _last_lines(log: Path) -> str:
+    """The last thing the server said, on one line."""
+    try:
+        lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    except FileNotFoundError:
+        return ""
+    told = [line for line in lines if line.startswith("VHB")]
+    return (told or lines or [""])[-1][:500]

@@ -1,0 +1,92 @@
+"""What every part of a running run shares, and how it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from vlmhb.engines.base import Engine
+from vlmhb.kit import Kit
+from vlmhb.progress import ProgressView
+from vlmhb.schedulers.base import Scheduler
+from vlmhb.store.view import WorkspaceView
+from vlmhb.store.workspace import Workspace
+
+LABEL = "org.vlmhb"
+
+
+class StopSignal:
+    """Counts the user's wishes to stop: the first drains, the second kills."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def request(self) -> None:
+        self._count += 1
+
+    @property
+    def draining(self) -> bool:
+        return self._count >= 1
+
+    @property
+    def killing(self) -> bool:
+        return self._count >= 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One `vlmhb run`. `user` is the uid:gid that containers run as."""
+
+    run_id: str
+    workspace: Workspace
+    view: WorkspaceView
+    engine: Engine
+    scheduler: Scheduler
+    kit: Kit
+    kit_path: Path
+    user: str
+    progress: ProgressView
+    stop: StopSignal = field(default_factory=StopSignal)
+    hung_after_s: float = 120.0
+    tick_s: float = 0.05
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    host: str = field(default_factory=socket.gethostname)
+
+    def labels(self, **extra: str) -> dict[str, str]:
+        """Labels of a container of this run; `cleanup` finds it again by the workspace and `extra`."""
+        own = {f"{LABEL}.workspace": self.workspace.id, f"{LABEL}.run": self.run_id}
+        return {**own, **{f"{LABEL}.{key}": value for key, value in extra.items()}}
+
+    def cleanup(self, **extra: str) -> int:
+        """Kill what a dead run has left behind for the same artifact or model."""
+        labels = {f"{LABEL}.workspace": self.workspace.id}
+        labels.update({f"{LABEL}.{key}": value for key, value in extra.items()})
+        return self.engine.cleanup(labels=labels)
+
+
+@contextmanager
+def stop_on_signals(stop: StopSignal, *, say: Callable[[str], None]) -> Iterator[None]:
+    """Ctrl-C or SIGTERM once: let requests in flight finish, then stop; twice: kill own containers."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stop.request()
+        if stop.killing:
+            os.write(2, b"stopping now: killing own containers\n")
+        else:
+            os.write(2, b"stopping: requests in flight are finished first; once more kills (resume with the same command)\n")
+
+    say("")  # the printer is ready before a signal can need it
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

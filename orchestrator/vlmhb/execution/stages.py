@@ -1,0 +1,225 @@
+"""Makes one artifact: lock, clean up after the dead, run the container, judge its end, seal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from vlmhb_stages.contracts import Record
+
+from vlmhb.engines.base import ContainerTask, ImageSpec, Limits, Mount, Network
+from vlmhb.errors import DiskFull, Interrupted, StageFailed, VlmhbError
+from vlmhb.execution.session import Session
+from vlmhb.execution.watch import Watched, watch
+from vlmhb.plan.model import PlannedStage
+from vlmhb.store.artifacts import Artifact, own_by
+from vlmhb.store.locks import ArtifactLock
+from vlmhb.store.manifest import NAME as MANIFEST
+from vlmhb.store.manifest import Manifest
+
+EXIT_DISK_FULL = 5
+EXIT_DRAINED = 130
+HANG_RETRIES = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageJob:
+    """What one stage container needs. `around` is entered while it runs (infer: the model server)."""
+
+    spec: Record
+    image: ImageSpec
+    mounts: tuple[Mount, ...]
+    network: Network = "none"
+    limits: Limits = field(default_factory=Limits)
+    extra: dict[str, Any] = field(default_factory=dict)
+    around: Callable[[Artifact], AbstractContextManager[Companion]] = lambda artifact: nullcontext(Companion())
+
+
+class Companion:
+    """Something that lives beside a stage container; a model server overrides both."""
+
+    def mounts(self) -> tuple[Mount, ...]:
+        return ()
+
+    def tick(self) -> None:
+        """Called often while the stage runs."""
+
+    def on_event(self, event: dict[str, Any]) -> None:
+        """Every event of the stage."""
+
+    def facts(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {}
+
+
+def make_artifact(
+    session: Session, planned: PlannedStage, job: Callable[[], StageJob], *, evaluation_id: str
+) -> Manifest:
+    """The sealed artifact of `planned`, made if need be. Raises a `VlmhbError` when it cannot be."""
+    if planned.fingerprint is None or planned.identity is None:
+        raise ValueError(f"{planned.stage} of {planned.subject} is not planned yet")
+    artifact = session.workspace.artifact(planned.stage, planned.fingerprint)
+    if planned.decision == "reuse":
+        manifest = session.view.sealed(planned.stage, planned.fingerprint)
+        if manifest is not None:
+            session.progress.stage_ended(evaluation_id, planned.stage, "reused", planned.reason)
+            return manifest
+
+    def waiting(holder: str) -> None:
+        session.progress.message(f"{evaluation_id} {planned.stage}: waiting for another run ({holder})")
+
+    should_stop = _draining(session)
+    with ArtifactLock(artifact.folder / "lock", waiting=waiting, should_stop=should_stop):
+        session.view.forget(planned.fingerprint)
+        manifest = session.view.sealed(planned.stage, planned.fingerprint)
+        if manifest is not None and not session.view.failed_samples(planned.fingerprint):
+            session.progress.stage_ended(evaluation_id, planned.stage, "reused", "made by another run")
+            return manifest
+        session.cleanup(artifact=planned.fingerprint)
+        session.progress.stage_started(evaluation_id, planned.stage, planned.reason)
+        manifest = _run_and_seal(session, planned, job(), artifact=artifact, evaluation_id=evaluation_id)
+        session.view.forget(planned.fingerprint)
+    session.progress.stage_ended(evaluation_id, planned.stage, "done", f"{manifest.wall_s:.1f} s")
+    return manifest
+
+
+def _draining(session: Session) -> Callable[[], bool]:
+    return lambda: session.stop.draining
+
+
+def _run_and_seal(
+    session: Session, planned: PlannedStage, job: StageJob, *, artifact: Artifact, evaluation_id: str
+) -> Manifest:
+    (artifact.folder / MANIFEST).unlink(missing_ok=True)  # sealed with failed samples: those run again
+    for left in range(HANG_RETRIES, -1, -1):
+        attempts = artifact.begin(spec=job.spec.model_dump(mode="json"), attempt=_attempt(session, planned))
+        started = time.monotonic()
+        watched, facts = _run_once(session, planned, job, artifact=artifact, evaluation_id=evaluation_id)
+        if watched.hung and left and not session.stop.draining:
+            session.progress.message(f"{evaluation_id} {planned.stage}: no sign of life, started again")
+            continue
+        break
+    artifact.collect_events()
+    _judge(planned, watched, artifact=artifact, session=session)
+    return artifact.seal(
+        memo=session.workspace.memo,
+        stage=planned.stage,
+        subject=planned.subject,
+        identity=planned.identity,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        host=session.host,
+        attempts=attempts,
+        wall_s=round(time.monotonic() - started, 3),
+        engine=session.engine.name,
+        isolation=session.engine.isolation,
+        network=job.network,
+        not_enforced=facts.pop("not_enforced"),
+        peak_memory_mib=watched.exit.peak_memory_mib,
+        extra={**job.extra, **facts, "warnings": watched.warnings[:50]},
+    )
+
+
+def _attempt(session: Session, planned: PlannedStage) -> dict[str, Any]:
+    return {
+        "fingerprint": planned.fingerprint,
+        "subject": planned.subject,
+        "identity": planned.identity,
+        "run_id": session.run_id,
+        "host": session.host,
+        "started": datetime.now(timezone.utc).isoformat(),
+    }
+
+
+def _run_once(
+    session: Session, planned: PlannedStage, job: StageJob, *, artifact: Artifact, evaluation_id: str
+) -> tuple[Watched, dict[str, Any]]:
+    artifact.collect_events()  # of an attempt that was killed: its last words are not this one's
+    own_by(artifact.out, user=session.user)
+    total: dict[str, int] = {}
+
+    def on_event(event: dict[str, Any]) -> None:
+        companion.on_event(event)
+        if event.get("type") in ("progress", "start") and "total" in event:
+            total["total"] = int(event["total"])
+        if event.get("type") == "progress":
+            session.progress.update(
+                evaluation_id,
+                done=int(event.get("done", 0)),
+                total=int(event.get("total", total.get("total", 0))),
+                ok=int(event.get("ok", 0)),
+                error=int(event.get("error", 0)),
+                rate=None,
+            )
+        elif event.get("type") == "warning":
+            session.progress.message(f"{evaluation_id} {planned.stage}: {event.get('message')}")
+
+    with job.around(artifact) as companion:
+        task = _task(session, planned, job, artifact=artifact, more=companion.mounts())
+        handle = session.scheduler.start(task, engine=session.engine, log=artifact.log)
+        missing = handle.verify()
+        watched = watch(
+            handle, session=session, events=artifact.live_events, on_event=on_event, on_tick=companion.tick
+        )
+        facts = companion.facts()
+    unenforced = {*session.engine.render(task, root=artifact.folder).not_enforced, *missing}
+    facts["not_enforced"] = tuple(sorted({*unenforced, *facts.get("not_enforced", ())}))
+    artifact.add_resources(
+        {"role": planned.stage, "peak_memory_mib": watched.exit.peak_memory_mib, "exit": watched.exit.code}
+    )
+    return watched, facts
+
+
+def _task(
+    session: Session, planned: PlannedStage, job: StageJob, *, artifact: Artifact, more: tuple[Mount, ...]
+) -> ContainerTask:
+    own = (
+        Mount(source=session.kit_path, target="/vlmhb/kit.pyz"),
+        Mount(source=artifact.folder / "spec.json", target="/vlmhb/spec.json"),
+        Mount(source=artifact.out, target="/vlmhb/out", writable=True),
+    )
+    return ContainerTask(
+        name=f"vlmhb-{planned.stage}-{artifact.fingerprint[:12]}",
+        image=job.image,
+        command=("python3", "/vlmhb/kit.pyz", planned.stage),
+        mounts=(*own, *job.mounts, *more),
+        env={"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"},
+        network=job.network,
+        limits=job.limits,
+        labels=session.labels(artifact=artifact.fingerprint, role=planned.stage),
+        user=session.user,
+    )
+
+
+def _judge(planned: PlannedStage, watched: Watched, *, artifact: Artifact, session: Session) -> None:
+    """Raises unless the stage did all its work."""
+    ended, fatal, where = watched.exit, watched.fatal, str(artifact.log)
+    if ended.code == 0 and ended.reason == "exit" and fatal is None:
+        return
+    if session.stop.draining:
+        raise Interrupted(f"{planned.stage} of {planned.subject} was stopped", hint="the same command continues")
+    if ended.code == EXIT_DISK_FULL:
+        raise DiskFull("no space left on the device", where=str(artifact.out), hint="free some; the same command continues")
+    if fatal is not None:
+        raise _told_by_stage(planned, fatal, where=where)
+    reasons = {
+        "oom": "killed for memory; raise limits.memory_mib in the card",
+        "child_oom": "a process inside was killed for memory: rows may be missing",
+        "timeout": "ran out of time",
+        "stopped": "no sign of life" if watched.hung else "stopped from outside",
+        "engine_error": f"the engine refused it: {ended.detail}",
+        "image_missing": f"image missing: {ended.detail}",
+    }
+    why = reasons.get(ended.reason, f"exit code {ended.code}")
+    raise StageFailed(f"{planned.stage} of {planned.subject} failed: {why}", where=where, hint="see the log")
+
+
+def _told_by_stage(planned: PlannedStage, fatal: dict[str, Any], *, where: str) -> VlmhbError:
+    error = StageFailed(
+        f"{planned.stage} of {planned.subject}: {fatal.get('message')}", where=where, hint=str(fatal.get("hint") or "")
+    )
+    error.code = str(fatal.get("code", error.code))
+    return error

@@ -1,0 +1,96 @@
+"""Gathers what the planner must know: hashes of datasets, weights and code, identities of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from vlmhb.cards import Registry
+from vlmhb.contracts import ResolvedEvaluation
+from vlmhb.engines.base import Engine, ImageSpec
+from vlmhb.errors import VlmhbError
+from vlmhb.images import resolve_image
+from vlmhb.kit import STAGE_CODE, Kit
+from vlmhb.plan.model import Facts
+from vlmhb.store.hashing import TreeHash
+from vlmhb.store.workspace import Workspace
+
+STAGES_IMAGE = "stages"
+
+
+class FactFinder:
+    """Looks each thing up once per command, however many evaluations share it."""
+
+    def __init__(self, *, workspace: Workspace, engine: Engine, kit: Kit, registry: Registry) -> None:
+        self._workspace = workspace
+        self._engine = engine
+        self._kit = kit
+        self._registry = registry
+        self._images: dict[str, ImageSpec] = {}
+        self._trees: dict[Path, TreeHash] = {}
+
+    def facts(self, evaluation: ResolvedEvaluation) -> Facts:
+        """Raises `ImageMissing` and the like."""
+        model = evaluation.model
+        package = model.upstream.path if model.upstream else None
+        return Facts(
+            engine=self._engine.name,
+            stages_image=self.image(STAGES_IMAGE),
+            model_image=self.image(image) if (image := server_image(evaluation)) else None,
+            stage_code={stage: self._kit.stage_sha(stage) for stage in STAGE_CODE},
+            interface_code=self._kit.interface_sha(model.interface),
+            kit_sha256=self._kit.sha256,
+            dataset=self.tree(dataset_mount(evaluation)),
+            weights_sha256=self._optional(evaluation.weights),
+            package_sha256=self._optional(Path(package) if package else None),
+            answers_sha256=self._optional(evaluation.answers_file),
+            metric_versions=metric_versions(evaluation.metrics),
+        )
+
+    def image(self, name: str) -> ImageSpec:
+        if name not in self._images:
+            self._images[name] = resolve_image(
+                name, engine=self._engine, workspace=self._workspace.root, cards=self._registry.images
+            )
+        return self._images[name]
+
+    def tree(self, path: Path) -> TreeHash:
+        if path not in self._trees:
+            self._trees[path] = self._workspace.memo.tree(path)
+        return self._trees[path]
+
+    def _optional(self, path: Path | None) -> str | None:
+        return self.tree(path).sha256 if path is not None else None
+
+
+def server_image(evaluation: ResolvedEvaluation) -> str | None:
+    """Image of our own model server; None where the answers come from a URL or a file."""
+    if evaluation.answers_file is not None or evaluation.model.interface in ("openai", "replay"):
+        return None
+    return evaluation.row.docker_image or evaluation.model.image
+
+
+def dataset_mount(evaluation: ResolvedEvaluation) -> Path:
+    """What `prepare` gets to see: a TSV alone (it holds its images), else the folder with the images."""
+    path = evaluation.dataset_path
+    return path.parent if path.is_file() and evaluation.benchmark.loader != "tsv" else path
+
+
+def metric_versions(names: tuple[str, ...]) -> dict[str, str]:
+    from vlmhb_benchmarks.metrics import list_metrics
+
+    known = {info.name.lower(): info.version for info in list_metrics()}
+    return {name: known.get(name.lower(), "custom") for name in names}
+
+
+def gather(
+    evaluations: tuple[ResolvedEvaluation, ...], *, finder: FactFinder, failed: Callable[[str, VlmhbError], None]
+) -> Mapping[str, Facts]:
+    """Facts by evaluation id; an evaluation that cannot start is told to `failed` and left out."""
+    found: dict[str, Facts] = {}
+    for evaluation in evaluations:
+        try:
+            found[evaluation.id] = finder.facts(evaluation)
+        except VlmhbError as error:
+            failed(evaluation.id, error)
+    return found

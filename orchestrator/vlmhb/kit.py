@@ -1,0 +1,84 @@
+"""The kit: our code as one zipapp, mounted read-only into every container, and its hashes.
+
+Each stage has a code hash over just the modules that can change its output, so that a new report template
+never invalidates an inference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+
+from vlmhb.store.hashing import sha256_json
+
+PACKAGES = ("vlmhb_stages", "vlmhb_models", "vlmhb_benchmarks")
+SUFFIXES = (".py", ".yaml", ".j2", ".css", ".js", ".json")
+MAIN = b"import sys\n\nfrom vlmhb_stages.__main__ import main\n\nsys.exit(main(sys.argv[1:]))\n"
+FIXED_TIME = (2020, 1, 1, 0, 0, 0)  # equal content gives an equal file
+
+SHARED = ("vlmhb_stages/contracts.py", "vlmhb_stages/paths.py", "vlmhb_stages/journal.py", "vlmhb_stages/spec.py")
+STAGE_CODE: dict[str, tuple[str, ...]] = {
+    "prepare": (*SHARED, "vlmhb_stages/prepare/", "vlmhb_benchmarks/loaders/"),
+    "infer": (*SHARED, "vlmhb_stages/infer/"),
+    "evaluate": (*SHARED, "vlmhb_stages/evaluate/", "vlmhb_benchmarks/metrics/"),
+    "report": (*SHARED, "vlmhb_stages/report/"),
+}
+
+
+@dataclass(frozen=True)
+class Kit:
+    """`files` maps archive names to bytes."""
+
+    files: dict[str, bytes]
+
+    @staticmethod
+    def collect() -> Kit:
+        return Kit({name: path.read_bytes() for name, path in _sources()})
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        return {name: hashlib.sha256(data).hexdigest() for name, data in sorted(self.files.items())}
+
+    @cached_property
+    def sha256(self) -> str:
+        return sha256_json(self.hashes)
+
+    def code_sha(self, prefixes: tuple[str, ...]) -> str:
+        """Hash over the files whose names start with one of `prefixes`."""
+        return sha256_json({name: digest for name, digest in self.hashes.items() if name.startswith(prefixes)})
+
+    def stage_sha(self, stage: str) -> str:
+        return self.code_sha(STAGE_CODE[stage])
+
+    def interface_sha(self, interface: str) -> str:
+        return self.code_sha(("vlmhb_models/base.py", "vlmhb_models/serve", f"vlmhb_models/{interface}"))
+
+    def write(self, folder: Path) -> Path:
+        """The archive in `folder`, made once per content."""
+        path = folder / f"kit-{self.sha256[:16]}.pyz"
+        if path.exists():
+            return path
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".kit-{os.getpid()}.tmp"
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in [("__main__.py", MAIN), *sorted(self.files.items())]:
+                info = zipfile.ZipInfo(name, FIXED_TIME)
+                info.external_attr = 0o644 << 16
+                archive.writestr(info, data)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        return path
+
+
+def _sources() -> Iterator[tuple[str, Path]]:
+    for package in PACKAGES:
+        root = Path(str(import_module(package).__file__)).parent
+        for path in sorted(root.rglob("*")):
+            if path.suffix in SUFFIXES and "__pycache__" not in path.parts:
+                yield f"{package}/{path.relative_to(root).as_posix()}", path

@@ -1,0 +1,55 @@
+"""How each evaluation ended, and what that makes of the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from vlmhb.errors import ExitCode, VlmhbError
+from vlmhb.store.manifest import Manifest
+
+OutcomeStatus = Literal["done", "partial", "failed", "interrupted"]
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """`counts` are samples: planned, ok, error, skipped. Filled in as the stages end."""
+
+    id: str
+    status: OutcomeStatus = "done"
+    manifests: dict[str, Manifest] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    stage: str | None = None
+    error: VlmhbError | None = None
+
+    def fail(self, error: VlmhbError, *, stage: str) -> None:
+        interrupted = error.exit_code == ExitCode.INTERRUPTED
+        self.status = "interrupted" if interrupted else "failed"
+        self.error, self.stage = error, stage
+
+    @property
+    def failure(self) -> dict[str, str] | None:
+        if self.error is None:
+            return None
+        return {"stage": self.stage or "", "code": self.error.code, "message": self.error.line()}
+
+
+def exit_code_of(outcomes: Sequence[Outcome]) -> ExitCode:
+    """Interrupted beats all, then a broken contract; 3 only when nothing at all could start."""
+    codes = {outcome.error.exit_code for outcome in outcomes if outcome.error is not None}
+    for code in (ExitCode.INTERRUPTED, ExitCode.CONTRACT):
+        if code in codes:
+            return code
+    started = [outcome for outcome in outcomes if outcome.error is None or outcome.manifests]
+    if outcomes and not started and codes == {ExitCode.CANNOT_START}:
+        return ExitCode.CANNOT_START
+    return ExitCode.OK if all(outcome.status == "done" for outcome in outcomes) else ExitCode.FAILURES
+
+
+def within_policy(*, policy: str, planned: int, lost: int) -> bool:
+    """`tolerate:N%` allows that share of samples to be lost; any other policy allows none."""
+    if lost == 0:
+        return True
+    name, _, share = policy.partition(":")
+    return name == "tolerate" and lost <= planned * float(share.rstrip("%")) / 100

@@ -1,0 +1,45 @@
+"""Why a stage cannot be reused: the fields in which its identity differs from an earlier one's."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+MISSING = "(none)"
+MAX_FIELDS = 4
+HEX = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+
+
+def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """`{"a": {"b": 1}}` -> `{"a.b": 1}`."""
+    if not isinstance(value, dict) or not value:
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        flat.update(flatten(item, f"{prefix}.{key}" if prefix else str(key)))
+    return flat
+
+
+def changed_fields(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """`weights 66285→a1b2c3` for every field that differs, by name."""
+    before, after = flatten(old), flatten(new)
+    names = sorted(name for name in {*before, *after} if before.get(name, MISSING) != after.get(name, MISSING))
+    return [f"{name} {short(before.get(name, MISSING))}→{short(after.get(name, MISSING))}" for name in names]
+
+
+def nearest_change(identities: list[dict[str, Any]], new: dict[str, Any]) -> str | None:
+    """The shortest list of changes against any earlier identity; None when there is none to compare with."""
+    changes = [changed_fields(old, new) for old in identities]
+    if not changes:
+        return None
+    best = min(changes, key=len)  # ties: the first, which is the newest
+    more = f" and {len(best) - MAX_FIELDS} more" if len(best) > MAX_FIELDS else ""
+    return ", ".join(best[:MAX_FIELDS]) + more
+
+
+def short(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    match = HEX.fullmatch(text)
+    if match:
+        return match[1][:6]
+    return text if len(text) <= 40 else text[:37] + "..."

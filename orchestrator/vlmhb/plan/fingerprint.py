@@ -1,0 +1,105 @@
+"""Identity is content: what a stage's result depends on, and its fingerprint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vlmhb_stages.contracts import CONTRACT_VERSION
+
+from vlmhb.contracts import ResolvedEvaluation
+from vlmhb.plan.model import Facts
+from vlmhb.plan.specs import evaluate_spec, prepare_spec
+from vlmhb.store.hashing import sha256_json
+
+FINGERPRINT_VERSION = 1
+
+# Fields of the specs that cannot change a result; everything else in a spec is part of the identity.
+RUNTIME_SPEC_FIELDS = frozenset(
+    {"dataset", "predictions", "labels", "inputs", "media", "annotation", "previous", "backend", "concurrency",
+     "retry", "error_policy", "heartbeat_s", "legacy_stem"}
+)  # fmt: skip
+
+
+def fingerprint(identity: dict[str, Any]) -> str:
+    return sha256_json(identity)
+
+
+def prepare_identity(evaluation: ResolvedEvaluation, facts: Facts) -> dict[str, Any]:
+    spec = prepare_spec(evaluation)
+    return {**_common("prepare", facts), "params": _semantic(spec.model_dump(mode="json")), "dataset": facts.dataset.sha256}
+
+
+def model_identity(evaluation: ResolvedEvaluation, facts: Facts) -> dict[str, Any]:
+    """Everything that could change an answer, except the request itself.
+
+    A server that is not ours is known by its model name only: its URL may change freely (B4)."""
+    model = evaluation.model
+    identity: dict[str, Any] = {"name": model.name, "interface": model.interface, "params": model.params}
+    if model.interface == "replay" or evaluation.answers_file is not None:
+        return {**identity, "answers": facts.answers_sha256}
+    if model.interface == "openai":
+        return identity
+    return {
+        **identity,
+        "image": facts.model_image.identity if facts.model_image else None,
+        "code": facts.interface_code,
+        "class": model.class_path or (model.upstream.model_dump(exclude={"path"}) if model.upstream else None),
+        "package": facts.package_sha256,
+        "weights": facts.weights_sha256,
+    }
+
+
+def infer_identity(evaluation: ResolvedEvaluation, facts: Facts, *, inputs: str) -> dict[str, Any]:
+    """`inputs` is the hash of prepare's `inputs` group: labels are no part of it."""
+    return {
+        **_common("infer", facts),
+        "model": model_identity(evaluation, facts),
+        "decoding": evaluation.decoding.model_dump(mode="json"),
+        "inputs": inputs,
+    }
+
+
+def evaluate_identity(
+    evaluation: ResolvedEvaluation, facts: Facts, *, inputs: str, labels: str, predictions: str
+) -> dict[str, Any]:
+    spec = evaluate_spec(evaluation, legacy_stem="")
+    return {
+        **_common("evaluate", facts),
+        "params": _semantic(spec.model_dump(mode="json")),
+        "metric_versions": facts.metric_versions,
+        "inputs": inputs,
+        "labels": labels,
+        "predictions": predictions,
+        "annotation": annotation_sha(evaluation, facts),
+    }
+
+
+def report_identity(context: dict[str, Any], facts: Facts) -> dict[str, Any]:
+    return {**_common("report", facts), "context": context}
+
+
+def annotation_sha(evaluation: ResolvedEvaluation, facts: Facts) -> str | None:
+    """Hash of the upstream annotation file, whose columns go into `legacy/`."""
+    name = annotation_name(evaluation, facts)
+    return facts.dataset.files[name] if name else None
+
+
+def annotation_name(evaluation: ResolvedEvaluation, facts: Facts) -> str | None:
+    if evaluation.benchmark.loader != "annotation":
+        return None
+    wanted = (evaluation.benchmark.params.get("file"), "annotation.csv", "annotations.csv")
+    return next((name for name in wanted if name in facts.dataset.files), None)
+
+
+def _common(stage: str, facts: Facts) -> dict[str, Any]:
+    return {
+        "fingerprint_version": FINGERPRINT_VERSION,
+        "stage": stage,
+        "contract": CONTRACT_VERSION,
+        "image": facts.stages_image.identity,
+        "code": facts.stage_code[stage],
+    }
+
+
+def _semantic(spec: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key not in RUNTIME_SPEC_FIELDS}

@@ -1,0 +1,61 @@
+"""The plan's own data: facts gathered beforehand, and stages with their decisions."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+from vlmhb.contracts import Frozen
+from vlmhb.engines.base import ImageSpec
+from vlmhb.store.hashing import TreeHash
+from vlmhb.store.manifest import Manifest
+
+Stage = Literal["prepare", "infer", "evaluate", "report"]
+Decision = Literal["reuse", "resume", "run", "skip"]
+
+
+class Facts(Frozen):
+    """What the planner must know of the world for one evaluation; gathered by `facts.py`."""
+
+    engine: str
+    stages_image: ImageSpec
+    model_image: ImageSpec | None = None
+    stage_code: dict[str, str]  # stage -> sha256 of its modules
+    interface_code: str
+    kit_sha256: str
+    dataset: TreeHash
+    weights_sha256: str | None = None
+    package_sha256: str | None = None  # a user's own model class
+    answers_sha256: str | None = None
+    metric_versions: dict[str, str] = {}
+
+
+class PlannedStage(Frozen):
+    """`fingerprint` and `identity` are None while an earlier stage has yet to produce what they depend on."""
+
+    stage: Stage
+    subject: str
+    decision: Decision
+    reason: str
+    fingerprint: str | None = None
+    identity: dict[str, Any] | None = None
+
+
+class PlannedEvaluation(Frozen):
+    id: str
+    stages: tuple[PlannedStage, ...]
+
+
+class StoreView(Protocol):
+    """Read-only look at the store."""
+
+    def sealed(self, stage: str, fingerprint: str) -> Manifest | None:
+        """The manifest of a sealed and verified artifact. Raises `ArtifactEdited`."""
+
+    def started(self, stage: str, fingerprint: str) -> bool:
+        """Whether an unsealed attempt is there to resume."""
+
+    def identities(self, stage: str, subject: str) -> list[dict[str, Any]]:
+        """Identities of earlier artifacts of the same subject, newest first, for reasons."""
+
+    def failed_samples(self, fingerprint: str) -> dict[str, int]:
+        """Retryable error kinds and their counts in a sealed infer artifact."""

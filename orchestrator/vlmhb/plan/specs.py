@@ -1,0 +1,88 @@
+"""From a resolved evaluation to the specs of its stages. Pure."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from vlmhb_stages.contracts import (
+    Backend,
+    EvaluateSpec,
+    HttpBackend,
+    InferSpec,
+    PrepareSpec,
+    ReplayBackend,
+    SocketBackend,
+)
+
+from vlmhb.contracts import ResolvedEvaluation
+
+API_KEY_FILE = "/vlmhb/secrets/api_key"
+ANNOTATION = "/vlmhb/in/annotation.csv"
+PREVIOUS = PurePosixPath("/vlmhb/in/previous")
+
+
+def prepare_spec(evaluation: ResolvedEvaluation) -> PrepareSpec:
+    benchmark, row = evaluation.benchmark, evaluation.row
+    params = dict(benchmark.params)
+    if evaluation.dataset_path.is_file():
+        params["file"] = evaluation.dataset_path.name  # its folder is what is mounted
+    return PrepareSpec(
+        loader=benchmark.loader,
+        params=params,
+        task_type=benchmark.task_type,
+        prompt=evaluation.prompt,
+        prompts=evaluation.prompts,
+        system_prompt=evaluation.system_prompt,
+        filter_doc_class=row.filter_doc_class,
+        filter_question_type=row.filter_question_type,
+        limit=row.limit,
+        seed=row.seed or 0,
+    )
+
+
+def infer_spec(
+    evaluation: ResolvedEvaluation, *, model_identity: str, previous: tuple[str, ...], backend: Backend
+) -> InferSpec:
+    retry = evaluation.retry.model_copy(update={"server_wait_s": evaluation.model.load_timeout_s})
+    return InferSpec(
+        previous=tuple(str(PREVIOUS / name) for name in previous),
+        backend=backend,
+        model=str(evaluation.model.params.get("model", evaluation.model.name)),
+        model_identity=model_identity,
+        decoding=evaluation.decoding,
+        concurrency=evaluation.concurrency,
+        retry=retry,
+        error_policy=evaluation.error_policy,
+    )
+
+
+def backend_of(evaluation: ResolvedEvaluation, *, base_url: str | None) -> Backend:
+    """Where the driver finds its answers: a file, a URL, or our own server's socket."""
+    if evaluation.answers_file is not None:
+        return ReplayBackend(answers=f"/vlmhb/in/answers{evaluation.answers_file.suffix}")
+    if base_url is not None:
+        return HttpBackend(base_url=base_url, api_key_file=API_KEY_FILE if evaluation.api_key else None)
+    return SocketBackend()
+
+
+def evaluate_spec(evaluation: ResolvedEvaluation, *, legacy_stem: str) -> EvaluateSpec:
+    benchmark = evaluation.benchmark
+    return EvaluateSpec(
+        metrics=evaluation.metrics,
+        primary=evaluation.primary,
+        profile=evaluation.profile,
+        aggregators=evaluation.aggregators,
+        slices=benchmark.slices,
+        extraction=benchmark.extraction,
+        annotation=ANNOTATION if benchmark.loader == "annotation" else None,
+        legacy_stem=legacy_stem,
+        seed=evaluation.row.seed or 0,
+    )
+
+
+def legacy_stem(evaluation: ResolvedEvaluation, *, created: str) -> str:
+    """The prototype's name of an answers file; `created` is ISO 8601, as in the infer manifest."""
+    stamp = created[:19].replace("-", "").replace(":", "").replace("T", "_")
+    framework = evaluation.model.framework.replace(" ", "_")
+    parts = (evaluation.benchmark.name, framework, evaluation.model.name, evaluation.benchmark.task)
+    return "_".join((*(part.replace("/", "-") for part in parts), "answers", stamp))

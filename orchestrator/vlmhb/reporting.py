@@ -1,0 +1,119 @@
+"""The report of a run: what the report stage is told, its container, and its files in the run's folder."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+from vlmhb_stages.contracts import ReportEvaluation, ReportSpec
+
+from vlmhb.engines.base import Mount
+from vlmhb.execution.jobs import Chain
+from vlmhb.execution.session import Session
+from vlmhb.execution.stages import StageJob, make_artifact
+from vlmhb.outcomes import Outcome
+from vlmhb.plan.fingerprint import report_identity
+from vlmhb.plan.model import Facts
+from vlmhb.plan.planner import plan_stage
+from vlmhb.runs import RunRecord
+from vlmhb.store.manifest import Manifest
+
+FILES = ("report.html", "report.md", "report.json", "summary.csv")
+STAGE_FOLDERS = {"inputs": "prepare", "infer": "infer", "evaluate": "evaluate"}
+
+
+def make_report(
+    session: Session, record: RunRecord, *, chains: Sequence[Chain], outcomes: dict[str, Outcome], facts: Facts
+) -> None:
+    """Raises a `VlmhbError` when the report cannot be made."""
+    evaluations = [
+        _evaluation(session, chain, outcomes[chain.evaluation.id], number=number)
+        for number, chain in enumerate(chains)
+    ]
+    spec = ReportSpec(run_id=record.id, title=record.id, evaluations=tuple(evaluations))
+    mounts = tuple(
+        mount
+        for number, chain in enumerate(chains)
+        for mount in _mounts(session, outcomes[chain.evaluation.id], number=number)
+    )
+    made = {item.id: {stage: m.fingerprint for stage, m in item.manifests.items()} for item in outcomes.values()}
+    results = {
+        item.id: {stage: m.groups for stage, m in item.manifests.items()} for item in outcomes.values()
+    }
+    context = {"spec": spec.model_dump(mode="json"), "artifacts": made, "results": results}
+    planned = plan_stage(
+        stage="report", subject=record.id, identity=report_identity(context, facts), view=session.view
+    )
+    job = StageJob(spec=spec, image=facts.stages_image, mounts=mounts)
+    manifest = make_artifact(session, planned, lambda: job, evaluation_id="report")
+    source = session.workspace.artifact("report", manifest.fingerprint).out
+    record.report_dir.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        temporary = record.report_dir / f".{name}.tmp"
+        shutil.copyfile(source / name, temporary)
+        os.replace(temporary, record.report_dir / name)
+
+
+def _mounts(session: Session, outcome: Outcome, *, number: int) -> list[Mount]:
+    mounts = []
+    for name, stage in STAGE_FOLDERS.items():
+        manifest = outcome.manifests.get(stage)
+        if manifest is not None:
+            source = session.workspace.artifact(stage, manifest.fingerprint).out
+            source = source / "inputs" if stage == "prepare" else source
+            mounts.append(Mount(source=source, target=f"/vlmhb/in/e/{number}/{name}"))
+    return mounts
+
+
+def _evaluation(session: Session, chain: Chain, outcome: Outcome, *, number: int) -> ReportEvaluation:
+    folders = {
+        name: f"/vlmhb/in/e/{number}/{name}" if stage in outcome.manifests else None
+        for name, stage in STAGE_FOLDERS.items()
+    }
+    return ReportEvaluation(id=outcome.id, info=_info(session, chain, outcome), **folders)
+
+
+def _info(session: Session, chain: Chain, outcome: Outcome) -> dict[str, Any]:
+    evaluation, inferred = chain.evaluation, outcome.manifests.get("infer")
+    warnings = [*evaluation.warnings]
+    for manifest in outcome.manifests.values():
+        warnings += manifest.extra.get("warnings", [])
+    return {
+        "model": evaluation.model.name,
+        "framework": evaluation.model.framework,
+        "benchmark": evaluation.benchmark.name,
+        "task_type": evaluation.benchmark.task_type,
+        "engine": session.engine.name,
+        "scheduler": "local",
+        "isolation": session.engine.isolation,
+        "network": inferred.network if inferred else "none",
+        "not_enforced": sorted({name for m in outcome.manifests.values() for name in m.not_enforced}),
+        "status": outcome.status,
+        "failure": outcome.failure,
+        "primary": evaluation.primary,
+        "warnings": warnings,
+        "tags": list(evaluation.row.tags or ()),
+        "peak_rss_mib": inferred.extra.get("server_peak_memory_mib") if inferred else None,
+        "provenance": _provenance(chain, inferred, session=session),
+    }
+
+
+def _provenance(chain: Chain, inferred: Manifest | None, *, session: Session) -> dict[str, Any]:
+    facts = chain.facts
+    return {
+        "image": facts.stages_image.ref,
+        "image_digest": facts.stages_image.identity,
+        "server_image": facts.model_image.ref if facts.model_image else None,
+        "server_image_digest": facts.model_image.identity if facts.model_image else None,
+        "weights_sha256": facts.weights_sha256,
+        "dataset_sha256": facts.dataset.sha256,
+        "kit_sha256": facts.kit_sha256,
+        "host": inferred.host if inferred else session.host,
+        "platform": platform.platform(),
+        "gpus": list(chain.evaluation.row.gpus or ()),
+        "seed": chain.evaluation.row.seed or 0,
+        "decoding": chain.evaluation.decoding.model_dump(mode="json"),
+    }

@@ -1,0 +1,1 @@
+"""The workspace: artifacts addressed by fingerprint, manifests sealed last, locks, runs."""

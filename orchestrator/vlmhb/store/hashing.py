@@ -1,0 +1,83 @@
+"""Content hashes of files and trees, memoised by size, inode and times so that a second look is cheap."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vlmhb.store.files import read_json, write_atomic
+
+CHUNK_BYTES = 1 << 20
+
+
+def canonical_json(value: Any) -> bytes:
+    """One byte string per value: sorted keys, no blanks, UTF-8 (RFC 8785 for the values that we use)."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def sha256_json(value: Any) -> str:
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TreeHash:
+    """`files` maps each relative path to its sha256; `sha256` is over that mapping. `size` in bytes."""
+
+    sha256: str
+    files: dict[str, str]
+    size: int
+
+
+class HashMemo:
+    """Remembers the hash of a file for as long as its size, inode, mtime and ctime stay the same.
+
+    ctime cannot be set back by ordinary means, so an edit that restores the mtime is seen too. One small
+    JSON file per tree, replaced atomically: concurrent runs can only lose a memo, never corrupt one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def tree(self, root: Path) -> TreeHash:
+        """Hash of a folder's regular files (links followed), or of a single file."""
+        memo_path = self._folder / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:32]}.json"
+        known: dict[str, list[Any]] = read_json(memo_path) or {}
+        seen: dict[str, list[Any]] = {}
+        size = 0
+        for relative, path in iter_files(root):
+            stat = path.stat()
+            key = [stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
+            entry = known.get(relative)
+            digest = entry[4] if entry and entry[:4] == key else sha256_file(path)
+            seen[relative] = [*key, digest]
+            size += stat.st_size
+        if seen != known:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_atomic(memo_path, json.dumps(seen).encode())
+        files = {name: entry[4] for name, entry in seen.items()}
+        return TreeHash(sha256=sha256_json(files), files=files, size=size)
+
+
+def iter_files(root: Path) -> Iterator[tuple[str, Path]]:
+    """(relative name, path) of every regular file below `root`, sorted; a file yields itself as its name."""
+    if root.is_file():
+        yield root.name, root
+        return
+    for folder, folders, files in os.walk(root, followlinks=True):
+        folders.sort()
+        for name in sorted(files):
+            path = Path(folder, name)
+            if path.is_file():
+                yield path.relative_to(root).as_posix(), path

@@ -1,0 +1,74 @@
+"""The planner's read-only look at the store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from vlmhb_stages.contracts import InferSummary
+
+from vlmhb.errors import ArtifactEdited
+from vlmhb.store.artifacts import Artifact
+from vlmhb.store.files import read_json
+from vlmhb.store.manifest import Manifest
+from vlmhb.store.workspace import Workspace
+
+RETRYABLE = frozenset({"timeout", "rate_limited", "server_error", "connection", "invalid_response"})
+
+
+class WorkspaceView:
+    """Implements `plan.model.StoreView`. Each artifact is verified once per view."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._sealed: dict[str, Manifest] = {}
+
+    def sealed(self, stage: str, fingerprint: str) -> Manifest | None:
+        known = self._sealed.get(fingerprint)
+        if known is not None:
+            return known
+        artifact = self._workspace.artifact(stage, fingerprint)
+        manifest = artifact.manifest()
+        if manifest is not None:
+            artifact.verify(manifest, memo=self._workspace.memo)
+            self._sealed[fingerprint] = manifest
+        return manifest
+
+    def forget(self, fingerprint: str) -> None:
+        """Look at this artifact anew: it was made or made again."""
+        self._sealed.pop(fingerprint, None)
+
+    def started(self, stage: str, fingerprint: str) -> bool:
+        return self._workspace.artifact(stage, fingerprint).attempt() is not None
+
+    def identities(self, stage: str, subject: str) -> list[dict[str, Any]]:
+        found = []
+        for artifact in self._workspace.artifacts(stage):
+            attempt = artifact.attempt() or {}
+            if attempt.get("subject") == subject and isinstance(attempt.get("identity"), dict):
+                found.append(attempt)
+        found.sort(key=lambda attempt: str(attempt.get("started")), reverse=True)
+        return [attempt["identity"] for attempt in found]
+
+    def failed_samples(self, fingerprint: str) -> dict[str, int]:
+        summary = read_json(self._workspace.artifact("infer", fingerprint).out / "summary.json")
+        errors = InferSummary.model_validate(summary).errors if summary else {}
+        return dict(Counter({kind: count for kind, count in errors.items() if kind in RETRYABLE}))
+
+    def same_model(self, model: dict[str, Any]) -> list[str]:
+        """Fingerprints of sealed infer artifacts of the same model identity, newest first."""
+        found = []
+        for artifact in self._workspace.artifacts("infer"):
+            attempt = artifact.attempt() or {}
+            identity = attempt.get("identity") or {}
+            if identity.get("model") == model and _is_sealed(artifact):
+                found.append((str(attempt.get("started")), artifact.fingerprint))
+        return [fingerprint for _, fingerprint in sorted(found, reverse=True)]
+
+
+def _is_sealed(artifact: Artifact) -> bool:
+    """An artifact that was edited by hand is no source of records; whoever needs it itself is told."""
+    try:
+        return artifact.manifest() is not None
+    except ArtifactEdited:
+        return False

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from vlmhb.cards import Registry, load_registry
 from vlmhb.config import read_run_config
 from vlmhb.config.resolve import Roots, resolve
 from vlmhb.console import Console
-from vlmhb.contracts import ResolvedEvaluation, RunConfig
+from vlmhb.contracts import EngineName, ResolvedEvaluation, RunConfig
 from vlmhb.engines.base import Engine
 from vlmhb.engines.detect import detect_engine
-from vlmhb.engines.user import task_user
+from vlmhb.engines.users import task_user
 from vlmhb.errors import ErrorList, ExitCode, NoRows, VlmhbError
 from vlmhb.execution.jobs import Chain
 from vlmhb.execution.session import Session, StopSignal, stop_on_signals
-from vlmhb.facts import FactFinder, gather
+from vlmhb.facts import STAGES_IMAGE, FactFinder, gather, server_image
 from vlmhb.kit import Kit
 from vlmhb.outcomes import Outcome, exit_code_of
 from vlmhb.plan.model import Facts, PlannedEvaluation
@@ -37,7 +38,7 @@ class Request:
 
     config: Path
     workspace: Path
-    engine: str | None = None
+    engine: EngineName | None = None
     keep_going: bool = False
     limit: int | None = None
     jobs: int = 1
@@ -69,7 +70,9 @@ class Prepared:
     @property
     def chains(self) -> list[Chain]:
         return [
-            Chain(evaluation=item, facts=self.facts[item.id]) for item in self.evaluations if item.id in self.facts
+            Chain(evaluation=item, facts=self.facts[item.id])
+            for item in self.evaluations
+            if item.id in self.facts
         ]
 
     def plan(self) -> list[PlannedEvaluation]:
@@ -94,7 +97,7 @@ def prepare(request: Request, *, console: Console) -> Prepared:
     engine = detect_engine(request.engine or config.engine or "auto")
     kit = Kit.collect()
     failures: dict[str, VlmhbError] = {}
-    finder = FactFinder(workspace=workspace, engine=engine, kit=kit, registry=registry)
+    finder = FactFinder(workspace=workspace, engine=engine, kit=kit, registry=registry, warn=console.warn)
     facts = gather(evaluations, finder=finder, failed=failures.__setitem__)
     if failures and (not request.keep_going or not facts):
         unique = {error.line(): error for error in failures.values()}
@@ -112,6 +115,13 @@ def prepare(request: Request, *, console: Console) -> Prepared:
         errors=errors,
         view=WorkspaceView(workspace),
     )
+
+
+def needed_images(request: Request) -> set[str]:
+    """Names of the images that a run of this config needs. Raises every config error at once."""
+    _, evaluations, _, _ = _resolve(request, workspace=Workspace.open(request.workspace))
+    servers = {image for item in evaluations if (image := server_image(item)) is not None}
+    return {STAGES_IMAGE, *servers}
 
 
 def _resolve(
@@ -150,7 +160,7 @@ def _name_errors(config: RunConfig | None, *, request: Request, workspace: Works
     return list(resolve(config, registry=registry, roots=roots, workspace=workspace.root).errors)
 
 
-def _raise(errors: Sequence[VlmhbError]) -> None:
+def _raise(errors: Sequence[VlmhbError]) -> NoReturn:
     if len(errors) == 1:
         raise errors[0]
     everything = ErrorList(errors)
@@ -166,7 +176,7 @@ def execute(prepared: Prepared, *, console: Console, command: Sequence[str]) -> 
         outcomes[name].fail(error, stage="start")
     record.begin(prepared.config, plan=prepared.plan(), command=command)
     stop = StopSignal()
-    with make_progress(console=console) as progress, stop_on_signals(stop, say=lambda text: None):
+    with make_progress(console=console) as progress, stop_on_signals(stop):
         session = Session(
             run_id=prepared.run_id,
             workspace=prepared.workspace,

@@ -1,4 +1,4 @@
-"""The one place where the host starts a program and waits for it: argv lists, never a shell."""
+"""The one place where the host starts a program, to its end or beside itself: argv lists, never a shell."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,3 +49,23 @@ def run_command(
     except subprocess.TimeoutExpired:
         return CommandResult(argv=tuple(argv), code=124, stdout="", stderr=f"no end after {timeout_s:g} s")
     return CommandResult(argv=tuple(argv), code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def spawn(
+    argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start `argv` and return at once; stdout and stderr are appended to `log`.
+
+    It gets a session of its own, so that Ctrl-C in the terminal does not reach it. `env`, where given, is its
+    whole environment. Raises `OSError` when the program cannot be started."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(env) if env is not None else None,
+            cwd=cwd,
+            start_new_session=True,
+        )

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 from vlmhb_stages.contracts import Decoding, RetryPolicy
 
 TaskType = Literal["ocr", "vqa", "kie", "classification"]
 Interface = Literal["rapidocr", "tesseract", "openai", "replay", "upstream", "python"]
 EngineName = Literal["auto", "docker", "podman", "process"]
 
-semantic = {"mark": "semantic"}
-runtime = {"mark": "runtime"}
+semantic: JsonDict = {"mark": "semantic"}
+runtime: JsonDict = {"mark": "runtime"}
 
 
 class Frozen(BaseModel):
@@ -70,6 +71,7 @@ class ModelCard(Frozen):
     params: dict[str, Any] = {}  # given to ModelInterface.load; semantic
     upstream: UpstreamClass | None = None
     class_path: str | None = None  # interface `python`: module:Class implementing ModelInterface
+    path: str | None = None  # folder or wheel with the user's own model code; relative to the card
     base_url: str | None = None
     api_key: str | None = None  # secret:NAME
     network: Literal["none", "egress"] = "none"
@@ -86,6 +88,12 @@ class ModelCard(Frozen):
     licence: str = ""
     source: str = ""
     origin: str = ""  # file that the card came from; filled on load
+
+    @property
+    def code_path(self) -> Path | None:
+        """Where the user's own model code lies on the host; None when it is in the image."""
+        path = self.path or (self.upstream.path if self.upstream else None)
+        return (Path(self.origin).parent / path).absolute() if path else None
 
 
 class BenchmarkCard(Frozen):
@@ -116,7 +124,9 @@ class ImageCard(Frozen):
     tag: str  # e.g. vlmhb/rapidocr:0.2.0
     dockerfile: str = "Dockerfile"
     lock: str = "requirements.lock"
-    system_packages: tuple[str, ...] = ()  # Debian packages that the Dockerfile installs (told, not used, by `process`)
+    system_packages: tuple[
+        str, ...
+    ] = ()  # Debian packages that the Dockerfile installs (told, not used, by `process`)
     description: str = ""
     origin: str = ""
 

@@ -9,7 +9,7 @@ from vlmhb.cards import Registry
 from vlmhb.contracts import ResolvedEvaluation
 from vlmhb.engines.base import Engine, ImageSpec
 from vlmhb.errors import VlmhbError
-from vlmhb.images import resolve_image
+from vlmhb.images.resolve import resolve_image
 from vlmhb.kit import STAGE_CODE, Kit
 from vlmhb.plan.model import Facts
 from vlmhb.store.hashing import TreeHash
@@ -21,18 +21,26 @@ STAGES_IMAGE = "stages"
 class FactFinder:
     """Looks each thing up once per command, however many evaluations share it."""
 
-    def __init__(self, *, workspace: Workspace, engine: Engine, kit: Kit, registry: Registry) -> None:
+    def __init__(
+        self,
+        *,
+        workspace: Workspace,
+        engine: Engine,
+        kit: Kit,
+        registry: Registry,
+        warn: Callable[[str], None],
+    ) -> None:
         self._workspace = workspace
         self._engine = engine
         self._kit = kit
-        self._registry = registry
+        self._cards = {card.name: card for card in registry.images}
+        self._warn = warn
         self._images: dict[str, ImageSpec] = {}
         self._trees: dict[Path, TreeHash] = {}
 
     def facts(self, evaluation: ResolvedEvaluation) -> Facts:
         """Raises `ImageMissing` and the like."""
         model = evaluation.model
-        package = model.upstream.path if model.upstream else None
         return Facts(
             engine=self._engine.name,
             stages_image=self.image(STAGES_IMAGE),
@@ -42,7 +50,7 @@ class FactFinder:
             kit_sha256=self._kit.sha256,
             dataset=self.tree(dataset_mount(evaluation)),
             weights_sha256=self._optional(evaluation.weights),
-            package_sha256=self._optional(Path(package) if package else None),
+            package_sha256=self._optional(model.code_path),
             answers_sha256=self._optional(evaluation.answers_file),
             metric_versions=metric_versions(evaluation.metrics),
         )
@@ -50,7 +58,7 @@ class FactFinder:
     def image(self, name: str) -> ImageSpec:
         if name not in self._images:
             self._images[name] = resolve_image(
-                name, engine=self._engine, workspace=self._workspace.root, cards=self._registry.images
+                name, engine=self._engine, workspace=self._workspace.root, cards=self._cards, warn=self._warn
             )
         return self._images[name]
 
@@ -84,7 +92,10 @@ def metric_versions(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def gather(
-    evaluations: tuple[ResolvedEvaluation, ...], *, finder: FactFinder, failed: Callable[[str, VlmhbError], None]
+    evaluations: tuple[ResolvedEvaluation, ...],
+    *,
+    finder: FactFinder,
+    failed: Callable[[str, VlmhbError], None],
 ) -> Mapping[str, Facts]:
     """Facts by evaluation id; an evaluation that cannot start is told to `failed` and left out."""
     found: dict[str, Facts] = {}

@@ -22,13 +22,20 @@ SUFFIXES = (".py", ".yaml", ".j2", ".css", ".js", ".json")
 MAIN = b"import sys\n\nfrom vlmhb_stages.__main__ import main\n\nsys.exit(main(sys.argv[1:]))\n"
 FIXED_TIME = (2020, 1, 1, 0, 0, 0)  # equal content gives an equal file
 
-SHARED = ("vlmhb_stages/contracts.py", "vlmhb_stages/paths.py", "vlmhb_stages/journal.py", "vlmhb_stages/spec.py")
+SHARED = (
+    "vlmhb_stages/contracts.py",
+    "vlmhb_stages/paths.py",
+    "vlmhb_stages/journal.py",
+    "vlmhb_stages/spec.py",
+)
 STAGE_CODE: dict[str, tuple[str, ...]] = {
     "prepare": (*SHARED, "vlmhb_stages/prepare/", "vlmhb_benchmarks/loaders/"),
     "infer": (*SHARED, "vlmhb_stages/infer/"),
     "evaluate": (*SHARED, "vlmhb_stages/evaluate/", "vlmhb_benchmarks/metrics/"),
     "report": (*SHARED, "vlmhb_stages/report/"),
 }
+# Interfaces with modules of their own, named after them; a change there leaves the answers of the others valid.
+INTERFACES = ("rapidocr", "tesseract", "upstream")
 
 
 @dataclass(frozen=True)
@@ -51,13 +58,22 @@ class Kit:
 
     def code_sha(self, prefixes: tuple[str, ...]) -> str:
         """Hash over the files whose names start with one of `prefixes`."""
-        return sha256_json({name: digest for name, digest in self.hashes.items() if name.startswith(prefixes)})
+        return sha256_json(
+            {name: digest for name, digest in self.hashes.items() if name.startswith(prefixes)}
+        )
 
     def stage_sha(self, stage: str) -> str:
         return self.code_sha(STAGE_CODE[stage])
 
     def interface_sha(self, interface: str) -> str:
-        return self.code_sha(("vlmhb_models/base.py", "vlmhb_models/serve", f"vlmhb_models/{interface}"))
+        """Hash over the server and this interface's own modules."""
+        others = tuple(f"vlmhb_models/{name}" for name in INTERFACES if name != interface)
+        names = [
+            name
+            for name in self.hashes
+            if name.startswith("vlmhb_models/") and name.endswith(".py") and not name.startswith(others)
+        ]
+        return sha256_json({name: self.hashes[name] for name in (*names, "vlmhb_stages/paths.py")})
 
     def write(self, folder: Path) -> Path:
         """The archive in `folder`, made once per content."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 from collections.abc import Sequence
@@ -26,7 +25,12 @@ STAGE_FOLDERS = {"inputs": "prepare", "infer": "infer", "evaluate": "evaluate"}
 
 
 def make_report(
-    session: Session, record: RunRecord, *, chains: Sequence[Chain], outcomes: dict[str, Outcome], facts: Facts
+    session: Session,
+    record: RunRecord,
+    *,
+    chains: Sequence[Chain],
+    outcomes: dict[str, Outcome],
+    facts: Facts,
 ) -> None:
     """Raises a `VlmhbError` when the report cannot be made."""
     evaluations = [
@@ -39,7 +43,9 @@ def make_report(
         for number, chain in enumerate(chains)
         for mount in _mounts(session, outcomes[chain.evaluation.id], number=number)
     )
-    made = {item.id: {stage: m.fingerprint for stage, m in item.manifests.items()} for item in outcomes.values()}
+    made = {
+        item.id: {stage: m.fingerprint for stage, m in item.manifests.items()} for item in outcomes.values()
+    }
     results = {
         item.id: {stage: m.groups for stage, m in item.manifests.items()} for item in outcomes.values()
     }
@@ -54,7 +60,7 @@ def make_report(
     for name in FILES:
         temporary = record.report_dir / f".{name}.tmp"
         shutil.copyfile(source / name, temporary)
-        os.replace(temporary, record.report_dir / name)
+        temporary.replace(record.report_dir / name)
 
 
 def _mounts(session: Session, outcome: Outcome, *, number: int) -> list[Mount]:

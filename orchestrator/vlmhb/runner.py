@@ -13,8 +13,9 @@ from vlmhb_stages.contracts import InferSummary
 from vlmhb import secrets
 from vlmhb.engines.base import ImageSpec, Mount
 from vlmhb.errors import Interrupted, VlmhbError
+from vlmhb.execution.changes import with_changed_rows
 from vlmhb.execution.jobs import Chain, evaluate_job, infer_job, prepare_job
-from vlmhb.execution.servers import ModelServer, model_server
+from vlmhb.execution.servers import ModelServer, code_target, model_server
 from vlmhb.execution.session import Session
 from vlmhb.execution.stages import make_artifact
 from vlmhb.outcomes import Outcome, within_policy
@@ -74,13 +75,13 @@ class Runner:
         pending: list[Future[None]] = []
         with ExitStack() as stack:
             server: ModelServer | None = None
+
+            def infer(chain: Chain) -> None:
+                nonlocal server
+                server = self._infer(chain, server=server, stack=stack)
+
             for chain in chains:
-
-                def infer(chain: Chain = chain) -> None:
-                    nonlocal server
-                    server = self._infer(chain, server=server, stack=stack)
-
-                self._guard(chain, "infer", lambda _, work=infer: work())
+                self._guard(chain, "infer", infer)
                 pending.append(stages.submit(self._guard, chain, "evaluate", self._evaluate))
         _wait(pending)
 
@@ -90,6 +91,7 @@ class Runner:
         outcome = self.outcomes[evaluation.id]
         prepared = outcome.manifests["prepare"]
         planned = plan_infer(evaluation, chain.facts, session.view, prepared=prepared)
+        planned = with_changed_rows(planned, workspace=session.workspace, prepared=prepared, group="inputs")
         must_run = planned.decision != "reuse"
         image = chain.facts.model_image
         if must_run and server is None and image is not None:
@@ -112,10 +114,8 @@ class Runner:
         mounts = []
         if evaluation.weights is not None:
             mounts.append(Mount(source=evaluation.weights, target="/vlmhb/in/weights"))
-        if model.upstream is not None and model.upstream.path is not None:
-            source = Path(model.upstream.path)
-            target = "/vlmhb/in/model" if source.is_dir() else f"/vlmhb/in/{source.name}"
-            mounts.append(Mount(source=source, target=target))
+        if model.code_path is not None:
+            mounts.append(Mount(source=model.code_path, target=code_target(model.code_path)))
         return model_server(
             self._session,
             model=model,
@@ -143,6 +143,7 @@ class Runner:
         outcome = self.outcomes[evaluation.id]
         prepared, inferred = outcome.manifests["prepare"], outcome.manifests["infer"]
         planned = plan_evaluate(evaluation, chain.facts, session.view, prepared=prepared, inferred=inferred)
+        planned = with_changed_rows(planned, workspace=session.workspace, prepared=prepared, group="labels")
         outcome.manifests["evaluate"] = make_artifact(
             session,
             planned,

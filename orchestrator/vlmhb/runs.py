@@ -35,11 +35,15 @@ class RunRecord:
         folders = sorted((workspace.root / "runs").glob("*/run.json"), key=lambda path: path.stat().st_mtime)
         known = [path.parent.name for path in folders]
         if not known:
-            raise UnknownRun("there is no run yet", where=str(workspace.root), hint="start one with vlmhb run CONFIG")
+            raise UnknownRun(
+                "there is no run yet", where=str(workspace.root), hint="start one with vlmhb run CONFIG"
+            )
         if name is None:
             return RunRecord(workspace, known[-1])
         if name not in known:
-            raise UnknownRun(f"no run {name!r}", where=str(workspace.root), hint=f"there are {', '.join(known[-5:])}")
+            raise UnknownRun(
+                f"no run {name!r}", where=str(workspace.root), hint=f"there are {', '.join(known[-5:])}"
+            )
         return RunRecord(workspace, name)
 
     @property

@@ -21,6 +21,7 @@ ErrorKind = Literal[
     "context_overflow",
     "content_filter",
     "bad_image",
+    "bad_sample",  # the dataset row itself is unusable
     "invalid_response",
     "budget",
     "missing_answer",
@@ -247,6 +248,7 @@ class InferSpec(Record):
     retry: RetryPolicy = RetryPolicy()
     error_policy: str = "continue"  # stop | continue | tolerate:<percent>
     heartbeat_s: float = 5.0
+    drain_s: float = 10.0  # how long requests in flight may take to end after SIGTERM or SIGINT
 
 
 class EvaluateSpec(Record):
@@ -257,6 +259,7 @@ class EvaluateSpec(Record):
     labels: str = "/vlmhb/in/labels"
     inputs: str = "/vlmhb/in/inputs"  # for planned ids and their order
     annotation: str | None = None  # upstream annotation.csv, for legacy by_id columns
+    answers: str | None = None  # the user's answers file; profile upstream-0.1 pairs by its row order
     metrics: tuple[str, ...]
     primary: str | None = None
     profile: str = "default"  # default | upstream-0.1
@@ -275,7 +278,9 @@ class ReportEvaluation(Record):
     inputs: str | None = None
     infer: str | None = None
     evaluate: str | None = None
-    info: dict[str, Any] = {}  # model, benchmark, task_type, engine, scheduler, isolation, network, provenance, failure
+    info: dict[
+        str, Any
+    ] = {}  # model, benchmark, task_type, engine, scheduler, isolation, network, provenance, failure
 
 
 class ReportSpec(Record):

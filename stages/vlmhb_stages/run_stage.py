@@ -32,7 +32,7 @@ def run_stage(stage: str) -> int:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         _tell(events, code="VHB405" if full else "VHB501", message=str(error))
         return EXIT_DISK_FULL if full else EXIT_CRASHED
-    except Exception as error:  # process boundary: whatever went wrong inside must reach the host as one line
+    except Exception as error:  # noqa: BLE001 - process boundary: any fault must reach the host as one line
         traceback.print_exc()
         _tell(events, code="VHB501", message=f"{type(error).__name__}: {error}")
         return EXIT_CRASHED

@@ -18,16 +18,31 @@ MODEL = ModelCard(name="m", framework="F", interface="python", image="img", task
 BENCHMARK = BenchmarkCard(name="b", task_type="ocr", loader="jsonl", metrics=("cer",))
 ROW = EvaluationRow(place=Place(file="c.csv", row=2), dataset="b", model_name="m")
 EVALUATION = ResolvedEvaluation(
-    id="b-m", row=ROW, model=MODEL, benchmark=BENCHMARK, dataset_path=Path("/data"), decoding=Decoding(),
-    retry=RetryPolicy(), concurrency=1, metrics=("cer",), primary="cer", aggregators=(), profile="default",
+    id="b-m",
+    row=ROW,
+    model=MODEL,
+    benchmark=BENCHMARK,
+    dataset_path=Path("/data"),
+    decoding=Decoding(),
+    retry=RetryPolicy(),
+    concurrency=1,
+    metrics=("cer",),
+    primary="cer",
+    aggregators=(),
+    profile="default",
     error_policy="continue",
-)  # fmt: skip
+)
 IMAGE = ImageSpec(name="img", ref="img:1", identity="sha256:" + "1" * 64)
 FACTS = Facts(
-    engine="docker", stages_image=IMAGE, model_image=IMAGE, stage_code={s: s for s in ("prepare", "infer", "evaluate")},
-    interface_code="i", kit_sha256="k", dataset=TreeHash(sha256="d" * 64, files={"a": "x"}, size=1),
+    engine="docker",
+    stages_image=IMAGE,
+    model_image=IMAGE,
+    stage_code={s: s for s in ("prepare", "infer", "evaluate")},
+    interface_code="i",
+    kit_sha256="k",
+    dataset=TreeHash(sha256="d" * 64, files={"a": "x"}, size=1),
     metric_versions={"cer": "1"},
-)  # fmt: skip
+)
 
 
 class View:
@@ -54,17 +69,29 @@ class View:
 
 def manifest(mark: str, **groups: str) -> Manifest:
     return Manifest(
-        stage="s", subject="x", fingerprint=mark, identity={}, outputs={"predictions.jsonl": "p"}, groups=groups,
-        created="2026-01-01T00:00:00", host="h", attempts=1, wall_s=0, engine="docker", isolation="container",
+        stage="s",
+        subject="x",
+        fingerprint=mark,
+        identity={},
+        outputs={"predictions.jsonl": "p"},
+        groups=groups,
+        created="2026-01-01T00:00:00",
+        host="h",
+        attempts=1,
+        wall_s=0,
+        engine="docker",
+        isolation="container",
         network="none",
-    )  # fmt: skip
+    )
 
 
 def test_nothing_done_yet_plans_three_runs() -> None:
     planned = plan_evaluation(EVALUATION, FACTS, View())
     assert [(s.stage, s.decision) for s in planned.stages] == [
-        ("prepare", "run"), ("infer", "run"), ("evaluate", "run"),
-    ]  # fmt: skip
+        ("prepare", "run"),
+        ("infer", "run"),
+        ("evaluate", "run"),
+    ]
     assert planned.stages[0].reason == "never done before"
     assert planned.stages[1].fingerprint is None
 
@@ -108,7 +135,13 @@ def test_no_metrics_skips_evaluation() -> None:
     assert plan_evaluation(bare, FACTS, View()).stages[2].decision == "skip"
 
 
-RUNTIME = {"base_url": "http://a", "concurrency": 9, "error_policy": "stop", "retry": RetryPolicy(attempts=9), "id": "z"}
+RUNTIME = {
+    "base_url": "http://a",
+    "concurrency": 9,
+    "error_policy": "stop",
+    "retry": RetryPolicy(attempts=9),
+    "id": "z",
+}
 
 
 @pytest.mark.parametrize("field", sorted(RUNTIME))
@@ -120,7 +153,12 @@ def test_runtime_fields_change_no_identity(field: str) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"prompt": "Read"}, {"system_prompt": "S"}, {"prompts": {"a b": "c"}}, {"row": ROW.model_copy(update={"limit": 3})}],
+    [
+        {"prompt": "Read"},
+        {"system_prompt": "S"},
+        {"prompts": {"a b": "c"}},
+        {"row": ROW.model_copy(update={"limit": 3})},
+    ],
 )
 def test_what_changes_the_samples_changes_prepare(change: dict[str, Any]) -> None:
     other = EVALUATION.model_copy(update=change)
@@ -149,6 +187,9 @@ def test_an_api_model_is_known_by_name_whatever_its_url() -> None:
 
 
 def test_changes_are_listed_by_field_and_shortened() -> None:
-    assert changed_fields({"a": {"b": "x", "c": 1}}, {"a": {"b": "y", "c": 1}, "d": None}) == ["a.b x→y", "d (none)→None"]
+    assert changed_fields({"a": {"b": "x", "c": 1}}, {"a": {"b": "y", "c": 1}, "d": None}) == [
+        "a.b x→y",
+        "d (none)→None",
+    ]
     assert nearest_change([], {"a": 1}) is None
     assert nearest_change([{"a": 2, "b": 2}, {"a": 2, "b": 1}], {"a": 1, "b": 1}) == "a 2→1"

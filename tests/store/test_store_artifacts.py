@@ -78,7 +78,9 @@ def test_an_unsealed_artifact_has_no_manifest_and_counts_its_attempts(workspace:
 
 def test_a_workspace_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(WorkspaceNotWritable, match=r"VHB401: cannot write to the workspace.*hint: choose another"):
+    with pytest.raises(
+        WorkspaceNotWritable, match=r"VHB401: cannot write to the workspace.*hint: choose another"
+    ):
         Workspace.open(tmp_path / "file" / "workspace")
 
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from vlmhb.cards import Registry
 
 models = typer.Typer(help="Models that a config can name.", no_args_is_help=True, rich_markup_mode=None)
-benchmarks = typer.Typer(help="Benchmarks that a config can name.", no_args_is_help=True, rich_markup_mode=None)
+benchmarks = typer.Typer(
+    help="Benchmarks that a config can name.", no_args_is_help=True, rich_markup_mode=None
+)
 metrics = typer.Typer(help="Metrics that a config can name.", no_args_is_help=True, rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(show_default=False)]

@@ -7,7 +7,7 @@ import typer
 
 def doctor() -> None:
     """Check engines, GPUs, disk and Python; one line each, with a hint where something is missing."""
-    from vlmhb.engines.detect import doctor_checks
+    from vlmhb.engines.doctor import doctor_checks
 
     for check in doctor_checks():
         mark = "ok  " if check.ok else "no  "

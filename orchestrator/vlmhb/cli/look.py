@@ -67,7 +67,9 @@ def report(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSP
     if not markdown.exists():
         from vlmhb.errors import UnknownRun
 
-        raise UnknownRun("this run has no report yet", where=record.id, hint="the same vlmhb run command makes it")
+        raise UnknownRun(
+            "this run has no report yet", where=record.id, hint="the same vlmhb run command makes it"
+        )
     typer.echo(str(record.report_dir / "report.html"), err=True)
     typer.echo(markdown.read_text(encoding="utf-8"), nl=False)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,8 +12,10 @@ WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", envvar="VLMHB_WORKSPACE", help="Folder of artifacts and runs.")
 ]
 EngineOption = Annotated[
-    str | None,
-    typer.Option("--engine", envvar="VLMHB_ENGINE", help="auto, docker, podman or process (a venv per image)."),
+    Literal["auto", "docker", "podman", "process"] | None,
+    typer.Option(
+        "--engine", envvar="VLMHB_ENGINE", help="auto, docker, podman or process (a venv per image)."
+    ),
 ]
 CardsOption = Annotated[
     list[Path] | None,
@@ -22,6 +24,8 @@ CardsOption = Annotated[
 VlmBaseOption = Annotated[
     Path | None, typer.Option("--vlm-base", help="The prototype's model database (vlm_base.csv).")
 ]
-RunName = Annotated[str | None, typer.Argument(help="Run id; the newest run if left out.", show_default=False)]
+RunName = Annotated[
+    str | None, typer.Argument(help="Run id; the newest run if left out.", show_default=False)
+]
 
 DEFAULT_WORKSPACE = Path("workspace")

@@ -23,8 +23,12 @@ from vlmhb.cli.options import (
 if TYPE_CHECKING:
     from vlmhb.application import Prepared, Result
 
-KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Run the valid rows although others have errors.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N samples of each benchmark.")]
+KeepGoing = Annotated[
+    bool, typer.Option("--keep-going", help="Run the valid rows although others have errors.")
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Only the first N samples of each benchmark.")
+]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Models that infer at the same time.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object as the last line on stdout.")]
 
@@ -39,7 +43,9 @@ def run(
     cards: CardsOption = None,
     vlm_base: VlmBaseOption = None,
     as_json: AsJson = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would run, as `plan` does.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would run, as `plan` does.")
+    ] = False,
 ) -> None:
     """Run every evaluation of CONFIG, or what is left of it.
 
@@ -50,9 +56,15 @@ def run(
 
     console = Console()
     request = application.Request(
-        config=config, workspace=workspace, engine=engine, keep_going=keep_going, limit=limit, jobs=jobs,
-        cards=tuple(cards or ()), vlm_base=vlm_base,
-    )  # fmt: skip
+        config=config,
+        workspace=workspace,
+        engine=engine,
+        keep_going=keep_going,
+        limit=limit,
+        jobs=jobs,
+        cards=tuple(cards or ()),
+        vlm_base=vlm_base,
+    )
     prepared = application.prepare(request, console=console)
     for error in prepared.errors:
         console.error(error)
@@ -76,7 +88,9 @@ def plan(
     cards: CardsOption = None,
     vlm_base: VlmBaseOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole plan as JSON on stdout.")] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Also show what each fingerprint is made of.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also show what each fingerprint is made of.")
+    ] = False,
 ) -> None:
     """Show what `run` would do with CONFIG and why; starts nothing.
 
@@ -87,9 +101,14 @@ def plan(
 
     console = Console()
     request = application.Request(
-        config=config, workspace=workspace, engine=engine, keep_going=keep_going, limit=limit,
-        cards=tuple(cards or ()), vlm_base=vlm_base,
-    )  # fmt: skip
+        config=config,
+        workspace=workspace,
+        engine=engine,
+        keep_going=keep_going,
+        limit=limit,
+        cards=tuple(cards or ()),
+        vlm_base=vlm_base,
+    )
     prepared = application.prepare(request, console=console)
     for error in prepared.errors:
         console.error(error)
@@ -113,7 +132,10 @@ def resume(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSP
 
 def _introduce(prepared: Prepared) -> None:
     """Where it runs, and what is not as isolated as it should be, said before anything starts."""
-    words = {"container": "each stage in a container of its own", "venv": "no container engine: a venv per image, isolation: venv"}
+    words = {
+        "container": "each stage in a container of its own",
+        "venv": "no container engine: a venv per image, isolation: venv",
+    }
     engine = prepared.engine
     typer.echo(f"run {prepared.run_id} · engine {engine.name} ({words[engine.isolation]})", err=True)
     for chain in prepared.chains:
@@ -150,8 +172,11 @@ def _summary(result: Result) -> dict[str, Any]:
 def _print_plan(prepared: Prepared, *, as_json: bool, explain: bool) -> None:
     planned = prepared.plan()
     if as_json:
-        value = {"run_id": prepared.run_id, "engine": prepared.engine.name,
-                 "evaluations": [item.model_dump(mode="json") for item in planned]}  # fmt: skip
+        value = {
+            "run_id": prepared.run_id,
+            "engine": prepared.engine.name,
+            "evaluations": [item.model_dump(mode="json") for item in planned],
+        }
         typer.echo(json.dumps(value, ensure_ascii=False))
         return
     for item in planned:

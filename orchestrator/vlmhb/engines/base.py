@@ -44,7 +44,7 @@ class ImageSpec(Frozen):
 
 
 class ContainerTask(Frozen):
-    """One container to run. `command` is the argv inside; `python3` is replaced by the venv's on `process`."""
+    """One container to run. `command` is the argv inside; `process` puts its venv's `python3` first."""
 
     name: str
     image: ImageSpec
@@ -90,8 +90,13 @@ class Handle(Protocol):
 
 
 class Engine(Protocol):
-    name: str
-    isolation: str  # "container" | "venv"
+    @property
+    def name(self) -> str:
+        """`docker`, `podman` or `process`."""
+
+    @property
+    def isolation(self) -> str:
+        """`container` or `venv`."""
 
     def render(self, task: ContainerTask, *, root: Path | None = None) -> RenderedTask:
         """Pure. `root` is the private folder of links that `process` uses as `/vlmhb`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -74,9 +73,6 @@ def infer_job(
     if secrets is not None:
         mounts.append(Mount(source=secrets, target="/vlmhb/secrets"))
 
-    def around(artifact: Artifact) -> AbstractContextManager[Companion]:
-        return nullcontext(server if server is not None else Companion())
-
     image = chain.facts.model_image
     return StageJob(
         spec=spec,
@@ -89,7 +85,7 @@ def infer_job(
             "server_image_identity": image.identity if image else None,
             "weights_sha256": chain.facts.weights_sha256,
         },
-        around=around,
+        companion=server or Companion(),
     )
 
 

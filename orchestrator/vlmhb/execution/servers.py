@@ -53,7 +53,11 @@ class ModelServer(Companion):
     def facts(self) -> dict[str, Any]:
         rendered = self._session.engine.render(self._task, root=self._folder)
         unenforced = {*rendered.not_enforced, *self._not_enforced}
-        return {"server_restarts": self._restarts, "not_enforced": sorted(unenforced), "server_peak_memory_mib": self._peak}
+        return {
+            "server_restarts": self._restarts,
+            "not_enforced": sorted(unenforced),
+            "server_peak_memory_mib": self._peak,
+        }
 
     def on_event(self, event: dict[str, Any]) -> None:
         if event.get("type") == "start":
@@ -83,7 +87,9 @@ class ModelServer(Companion):
             return
         self._restarts += 1
         self._next_start = self._session.clock() + min(0.2 * 2**self._idle_restarts, 30.0)
-        self._session.progress.message(f"{self._task.name}: the model server died ({reason}), starting it again")
+        self._session.progress.message(
+            f"{self._task.name}: the model server died ({reason}), starting it again"
+        )
 
     def _note_end(self) -> None:
         ended = self._handle.poll() if self._handle is not None else None
@@ -98,9 +104,16 @@ class ModelServer(Companion):
 
 @contextmanager
 def model_server(
-    session: Session, *, model: ModelCard, identity: str, image: ImageSpec, mounts: tuple[Mount, ...],
-    weights: str | None, gpus: tuple[str, ...], batch_size: int | None,
-) -> Iterator[ModelServer]:  # fmt: skip
+    session: Session,
+    *,
+    model: ModelCard,
+    identity: str,
+    image: ImageSpec,
+    mounts: tuple[Mount, ...],
+    weights: str | None,
+    gpus: tuple[str, ...],
+    batch_size: int | None,
+) -> Iterator[ModelServer]:
     """A server for `model`, alone on its identity in this workspace: a second run waits for its turn."""
     cache = session.workspace.root / "cache" / "servers" / identity[:24]
 
@@ -115,9 +128,18 @@ def model_server(
         folder = Path(tempfile.mkdtemp(prefix="vlmhb-sock-"))
         try:
             own_by(folder, user=session.user)
-            config = write_config(cache.with_suffix(".json"), model=model, weights=weights, batch_size=batch_size)
+            config = write_config(
+                cache.with_suffix(".json"), model=model, weights=weights, batch_size=batch_size
+            )
             task = server_task(
-                session, model=model, identity=identity, image=image, config=config, mounts=mounts, gpus=gpus, folder=folder
+                session,
+                model=model,
+                identity=identity,
+                image=image,
+                config=config,
+                mounts=mounts,
+                gpus=gpus,
+                folder=folder,
             )
             server = ModelServer(session=session, task=task, folder=folder, log=cache.with_suffix(".log"))
             cache.with_suffix(".log").unlink(missing_ok=True)
@@ -132,14 +154,13 @@ def model_server(
 
 def write_config(path: Path, *, model: ModelCard, weights: str | None, batch_size: int | None) -> Path:
     """`model.json` of `vlmhb_models.serve`."""
-    upstream = model.upstream.model_dump(mode="json") if model.upstream else None
-    if upstream and upstream["path"]:
-        upstream["path"] = "/vlmhb/in/model"
+    upstream = model.upstream.model_dump(mode="json", exclude={"path"}) if model.upstream else None
     value = {
         "name": model.name,
         "interface": model.interface,
         "class_path": model.class_path,
         "upstream": upstream,
+        "path": code_target(model.code_path) if model.code_path else None,
         "params": model.params,
         "weights": "/vlmhb/in/weights" if weights else None,
         "socket": "/vlmhb/sock/model.sock",
@@ -150,10 +171,22 @@ def write_config(path: Path, *, model: ModelCard, weights: str | None, batch_siz
     return path
 
 
+def code_target(source: Path) -> str:
+    """A folder is mounted as `model`; a wheel keeps its name, which the import system needs."""
+    return f"/vlmhb/in/{source.name}" if source.is_file() else "/vlmhb/in/model"
+
+
 def server_task(
-    session: Session, *, model: ModelCard, identity: str, image: ImageSpec, config: Path,
-    mounts: tuple[Mount, ...], gpus: tuple[str, ...], folder: Path,
-) -> ContainerTask:  # fmt: skip
+    session: Session,
+    *,
+    model: ModelCard,
+    identity: str,
+    image: ImageSpec,
+    config: Path,
+    mounts: tuple[Mount, ...],
+    gpus: tuple[str, ...],
+    folder: Path,
+) -> ContainerTask:
     own = (
         Mount(source=session.kit_path, target="/vlmhb/kit.pyz"),
         Mount(source=config, target="/vlmhb/model.json"),
@@ -165,7 +198,12 @@ def server_task(
         image=image,
         command=("python3", "/vlmhb/kit.pyz", "serve", "--config", "/vlmhb/model.json"),
         mounts=(*own, *mounts),
-        env={"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1"},
+        env={
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_NUM_THREADS": "1",
+            "OMP_THREAD_LIMIT": "1",
+        },
         limits=limits,
         gpus=gpus,
         options=model.options,

@@ -73,17 +73,19 @@ class Session:
 
 
 @contextmanager
-def stop_on_signals(stop: StopSignal, *, say: Callable[[str], None]) -> Iterator[None]:
+def stop_on_signals(stop: StopSignal) -> Iterator[None]:
     """Ctrl-C or SIGTERM once: let requests in flight finish, then stop; twice: kill own containers."""
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle(_number: int, _frame: FrameType | None) -> None:
         stop.request()
         if stop.killing:
             os.write(2, b"stopping now: killing own containers\n")
         else:
-            os.write(2, b"stopping: requests in flight are finished first; once more kills (resume with the same command)\n")
+            os.write(
+                2,
+                b"stopping: requests in flight are finished first; once more kills (resume with the same command)\n",
+            )
 
-    say("")  # the printer is ready before a signal can need it
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

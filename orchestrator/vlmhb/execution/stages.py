@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -26,19 +26,6 @@ EXIT_DRAINED = 130
 HANG_RETRIES = 1
 
 
-@dataclass(frozen=True, kw_only=True)
-class StageJob:
-    """What one stage container needs. `around` is entered while it runs (infer: the model server)."""
-
-    spec: Record
-    image: ImageSpec
-    mounts: tuple[Mount, ...]
-    network: Network = "none"
-    limits: Limits = field(default_factory=Limits)
-    extra: dict[str, Any] = field(default_factory=dict)
-    around: Callable[[Artifact], AbstractContextManager[Companion]] = lambda artifact: nullcontext(Companion())
-
-
 class Companion:
     """Something that lives beside a stage container; a model server overrides both."""
 
@@ -56,6 +43,19 @@ class Companion:
         return {}
 
 
+@dataclass(frozen=True, kw_only=True)
+class StageJob:
+    """What one stage container needs. `companion` lives beside it (infer: the model server)."""
+
+    spec: Record
+    image: ImageSpec
+    mounts: tuple[Mount, ...]
+    network: Network = "none"
+    limits: Limits = field(default_factory=Limits)
+    extra: dict[str, Any] = field(default_factory=dict)
+    companion: Companion = field(default_factory=Companion)
+
+
 def make_artifact(
     session: Session, planned: PlannedStage, job: Callable[[], StageJob], *, evaluation_id: str
 ) -> Manifest:
@@ -70,14 +70,17 @@ def make_artifact(
             return manifest
 
     def waiting(holder: str) -> None:
-        session.progress.message(f"{evaluation_id} {planned.stage}: waiting for another run ({holder})")
+        if holder != f"pid {os.getpid()} on {session.host}":  # else another evaluation of this very run
+            session.progress.message(f"{evaluation_id} {planned.stage}: waiting for another run ({holder})")
 
-    should_stop = _draining(session)
+    def should_stop() -> bool:
+        return session.stop.draining
+
     with ArtifactLock(artifact.folder / "lock", waiting=waiting, should_stop=should_stop):
         session.view.forget(planned.fingerprint)
         manifest = session.view.sealed(planned.stage, planned.fingerprint)
         if manifest is not None and not session.view.failed_samples(planned.fingerprint):
-            session.progress.stage_ended(evaluation_id, planned.stage, "reused", "made by another run")
+            session.progress.stage_ended(evaluation_id, planned.stage, "reused", "made meanwhile")
             return manifest
         session.cleanup(artifact=planned.fingerprint)
         session.progress.stage_started(evaluation_id, planned.stage, planned.reason)
@@ -85,10 +88,6 @@ def make_artifact(
         session.view.forget(planned.fingerprint)
     session.progress.stage_ended(evaluation_id, planned.stage, "done", f"{manifest.wall_s:.1f} s")
     return manifest
-
-
-def _draining(session: Session) -> Callable[[], bool]:
-    return lambda: session.stop.draining
 
 
 def _run_and_seal(
@@ -128,6 +127,7 @@ def _attempt(session: Session, planned: PlannedStage) -> dict[str, Any]:
         "fingerprint": planned.fingerprint,
         "subject": planned.subject,
         "identity": planned.identity,
+        "reason": planned.reason,
         "run_id": session.run_id,
         "host": session.host,
         "started": datetime.now(timezone.utc).isoformat(),
@@ -142,7 +142,7 @@ def _run_once(
     total: dict[str, int] = {}
 
     def on_event(event: dict[str, Any]) -> None:
-        companion.on_event(event)
+        job.companion.on_event(event)
         if event.get("type") in ("progress", "start") and "total" in event:
             total["total"] = int(event["total"])
         if event.get("type") == "progress":
@@ -157,14 +157,13 @@ def _run_once(
         elif event.get("type") == "warning":
             session.progress.message(f"{evaluation_id} {planned.stage}: {event.get('message')}")
 
-    with job.around(artifact) as companion:
-        task = _task(session, planned, job, artifact=artifact, more=companion.mounts())
-        handle = session.scheduler.start(task, engine=session.engine, log=artifact.log)
-        missing = handle.verify()
-        watched = watch(
-            handle, session=session, events=artifact.live_events, on_event=on_event, on_tick=companion.tick
-        )
-        facts = companion.facts()
+    task = _task(session, planned, job, artifact=artifact)
+    handle = session.scheduler.start(task, engine=session.engine, log=artifact.log)
+    missing = handle.verify()
+    watched = watch(
+        handle, session=session, events=artifact.live_events, on_event=on_event, on_tick=job.companion.tick
+    )
+    facts = job.companion.facts()
     unenforced = {*session.engine.render(task, root=artifact.folder).not_enforced, *missing}
     facts["not_enforced"] = tuple(sorted({*unenforced, *facts.get("not_enforced", ())}))
     artifact.add_resources(
@@ -173,9 +172,7 @@ def _run_once(
     return watched, facts
 
 
-def _task(
-    session: Session, planned: PlannedStage, job: StageJob, *, artifact: Artifact, more: tuple[Mount, ...]
-) -> ContainerTask:
+def _task(session: Session, planned: PlannedStage, job: StageJob, *, artifact: Artifact) -> ContainerTask:
     own = (
         Mount(source=session.kit_path, target="/vlmhb/kit.pyz"),
         Mount(source=artifact.folder / "spec.json", target="/vlmhb/spec.json"),
@@ -185,7 +182,7 @@ def _task(
         name=f"vlmhb-{planned.stage}-{artifact.fingerprint[:12]}",
         image=job.image,
         command=("python3", "/vlmhb/kit.pyz", planned.stage),
-        mounts=(*own, *job.mounts, *more),
+        mounts=(*own, *job.mounts, *job.companion.mounts()),
         env={"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"},
         network=job.network,
         limits=job.limits,
@@ -200,9 +197,15 @@ def _judge(planned: PlannedStage, watched: Watched, *, artifact: Artifact, sessi
     if ended.code == 0 and ended.reason == "exit" and fatal is None:
         return
     if session.stop.draining:
-        raise Interrupted(f"{planned.stage} of {planned.subject} was stopped", hint="the same command continues")
+        raise Interrupted(
+            f"{planned.stage} of {planned.subject} was stopped", hint="the same command continues"
+        )
     if ended.code == EXIT_DISK_FULL:
-        raise DiskFull("no space left on the device", where=str(artifact.out), hint="free some; the same command continues")
+        raise DiskFull(
+            "no space left on the device",
+            where=str(artifact.out),
+            hint="free some; the same command continues",
+        )
     if fatal is not None:
         raise _told_by_stage(planned, fatal, where=where)
     reasons = {
@@ -219,7 +222,9 @@ def _judge(planned: PlannedStage, watched: Watched, *, artifact: Artifact, sessi
 
 def _told_by_stage(planned: PlannedStage, fatal: dict[str, Any], *, where: str) -> VlmhbError:
     error = StageFailed(
-        f"{planned.stage} of {planned.subject}: {fatal.get('message')}", where=where, hint=str(fatal.get("hint") or "")
+        f"{planned.stage} of {planned.subject}: {fatal.get('message')}",
+        where=where,
+        hint=str(fatal.get("hint") or ""),
     )
     error.code = str(fatal.get("code", error.code))
     return error

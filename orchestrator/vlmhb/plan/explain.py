@@ -23,7 +23,9 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
 def changed_fields(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """`weights 66285→a1b2c3` for every field that differs, by name."""
     before, after = flatten(old), flatten(new)
-    names = sorted(name for name in {*before, *after} if before.get(name, MISSING) != after.get(name, MISSING))
+    names = sorted(
+        name for name in {*before, *after} if before.get(name, MISSING) != after.get(name, MISSING)
+    )
     return [f"{name} {short(before.get(name, MISSING))}→{short(after.get(name, MISSING))}" for name in names]
 
 

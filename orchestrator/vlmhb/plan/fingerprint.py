@@ -13,11 +13,8 @@ from vlmhb.store.hashing import sha256_json
 
 FINGERPRINT_VERSION = 1
 
-# Fields of the specs that cannot change a result; everything else in a spec is part of the identity.
-RUNTIME_SPEC_FIELDS = frozenset(
-    {"dataset", "predictions", "labels", "inputs", "media", "annotation", "previous", "backend", "concurrency",
-     "retry", "error_policy", "heartbeat_s", "legacy_stem"}
-)  # fmt: skip
+# Fields of a spec that cannot change its result (paths, names of files); all others are part of the identity.
+RUNTIME_SPEC_FIELDS = frozenset({"dataset", "predictions", "labels", "inputs", "annotation", "legacy_stem"})
 
 
 def fingerprint(identity: dict[str, Any]) -> str:
@@ -26,7 +23,11 @@ def fingerprint(identity: dict[str, Any]) -> str:
 
 def prepare_identity(evaluation: ResolvedEvaluation, facts: Facts) -> dict[str, Any]:
     spec = prepare_spec(evaluation)
-    return {**_common("prepare", facts), "params": _semantic(spec.model_dump(mode="json")), "dataset": facts.dataset.sha256}
+    return {
+        **_common("prepare", facts),
+        "params": _semantic(spec.model_dump(mode="json")),
+        "dataset": facts.dataset.sha256,
+    }
 
 
 def model_identity(evaluation: ResolvedEvaluation, facts: Facts) -> dict[str, Any]:
@@ -43,7 +44,8 @@ def model_identity(evaluation: ResolvedEvaluation, facts: Facts) -> dict[str, An
         **identity,
         "image": facts.model_image.identity if facts.model_image else None,
         "code": facts.interface_code,
-        "class": model.class_path or (model.upstream.model_dump(exclude={"path"}) if model.upstream else None),
+        "class": model.class_path
+        or (model.upstream.model_dump(exclude={"path"}) if model.upstream else None),
         "package": facts.package_sha256,
         "weights": facts.weights_sha256,
     }

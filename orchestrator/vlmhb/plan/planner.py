@@ -33,9 +33,15 @@ def plan_stage(*, stage: Stage, subject: str, identity: dict[str, Any], view: St
         if change is not None:
             reason = f"{stage} {subject}: {change}"
     return PlannedStage.model_validate(
-        {"stage": stage, "subject": subject, "decision": decision, "reason": reason, "fingerprint": mark,
-         "identity": identity}
-    )  # fmt: skip
+        {
+            "stage": stage,
+            "subject": subject,
+            "decision": decision,
+            "reason": reason,
+            "fingerprint": mark,
+            "identity": identity,
+        }
+    )
 
 
 def plan_prepare(evaluation: ResolvedEvaluation, facts: Facts, view: StoreView) -> PlannedStage:
@@ -85,9 +91,13 @@ def plan_evaluation(evaluation: ResolvedEvaluation, facts: Facts, view: StoreVie
     for stage in wanted[len(stages) :]:
         subject = subject_of(evaluation, stage=stage)
         if stage == "evaluate" and not evaluation.metrics:
-            stages.append(PlannedStage(stage=stage, subject=subject, decision="skip", reason="no metrics asked for"))
+            stages.append(
+                PlannedStage(stage=stage, subject=subject, decision="skip", reason="no metrics asked for")
+            )
         else:
-            reason = f"follows {stages[-1].stage}; unchanged samples are not asked again"
+            reason = f"follows {stages[-1].stage}" + (
+                "; only samples that differ are asked" if stage == "infer" else ""
+            )
             stages.append(PlannedStage(stage=stage, subject=subject, decision="run", reason=reason))
     return PlannedEvaluation(id=evaluation.id, stages=tuple(stages))
 

@@ -20,5 +20,7 @@ def choose_gpus(*, asked: tuple[str, ...] | None, count: int, where: str) -> tup
         return ()
     found = list_gpus()
     if len(found) < count:
-        raise GpuMissing(f"the model needs {count} GPU(s), {len(found)} found", where=where, hint="see vlmhb doctor")
+        raise GpuMissing(
+            f"the model needs {count} GPU(s), {len(found)} found", where=where, hint="see vlmhb doctor"
+        )
     return found[:count]

@@ -50,7 +50,9 @@ class Artifact:
         found = memo.tree(self.out).files
         for name in sorted({*found, *manifest.outputs}):
             if found.get(name) != manifest.outputs.get(name):
-                state = "missing" if name not in found else "added" if name not in manifest.outputs else "changed"
+                state = (
+                    "missing" if name not in found else "added" if name not in manifest.outputs else "changed"
+                )
                 raise ArtifactEdited(
                     f"{name} was {state} by hand after it was sealed",
                     where=str(self.out),

@@ -6,6 +6,7 @@ process is gone (pid and start time); a holder elsewhere when it has not touched
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -34,6 +35,14 @@ def process_start(pid: int) -> str | None:
     return None if fields[0] in "ZX" else fields[19]
 
 
+def _ignore(_holder: str) -> None:
+    return None
+
+
+def _never() -> bool:
+    return False
+
+
 class ArtifactLock:
     """Context manager. `waiting` is called once, with the holder, when someone else has the lock."""
 
@@ -41,8 +50,8 @@ class ArtifactLock:
         self,
         path: Path,
         *,
-        waiting: Callable[[str], None] = lambda holder: None,
-        should_stop: Callable[[], bool] = lambda: False,
+        waiting: Callable[[str], None] = _ignore,
+        should_stop: Callable[[], bool] = _never,
     ) -> None:
         self._path = path
         self._waiting = waiting
@@ -109,10 +118,10 @@ class ArtifactLock:
             return
         moved = read_json(aside)
         if moved != holder:
-            try:
+            with contextlib.suppress(
+                FileExistsError
+            ):  # a third process has taken it meanwhile: its lock stands
                 os.link(aside, self._path)
-            except FileExistsError:
-                pass  # a third process has taken it meanwhile: its lock stands
         aside.unlink()
 
     def _refresh(self) -> None:

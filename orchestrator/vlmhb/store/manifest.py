@@ -66,4 +66,6 @@ def read_manifest(folder: Path) -> Manifest | None:
     try:
         return Manifest.model_validate(value["manifest"])
     except ValidationError as error:
-        raise ArtifactEdited(f"the manifest cannot be read ({error.error_count()} faults)", where=str(path), hint=hint)
+        raise ArtifactEdited(
+            f"the manifest cannot be read ({error.error_count()} faults)", where=str(path), hint=hint
+        ) from error

@@ -1,0 +1,97 @@
+"""What every loader yields and raises, and the small helpers that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFile:
+    """An image of the dataset; `path` as written there, relative to the dataset root, not yet checked."""
+
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageBase64:
+    """An image that stands inside the dataset file; `text` is not decoded yet."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageAbsent:
+    """The row names no image where it must; `reason` is for the user."""
+
+    reason: str
+
+
+RawImage = ImageFile | ImageBase64 | ImageAbsent
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawSample:
+    """One row of a dataset, before prompts and image checks. Every text is exactly as in the file.
+
+    `metadata` may be seen by the inference side; `label_metadata` (answer boxes, rationales, unknown columns)
+    goes to the labels only. `problem` says why the row itself is unusable: it then costs this sample alone.
+    """
+
+    sample_id: str
+    question: str
+    references: tuple[str, ...]
+    file: str  # where the row stands, relative to the dataset root
+    row: int  # 1-based line of `file` at which the row begins
+    images: tuple[RawImage, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    label_metadata: Mapping[str, str] = field(default_factory=dict)
+    choices: tuple[str, ...] | None = None
+    response_schema: Mapping[str, Any] | None = None
+    problem: str | None = None
+
+
+class LoaderError(Exception):
+    """The dataset as a whole cannot be read. `row` is a 1-based line of `file`, where one is to blame."""
+
+    def __init__(self, message: str, *, file: str, row: int | None = None, hint: str = "") -> None:
+        self.message, self.file, self.row, self.hint = message, file, row, hint
+        place = file if row is None else f"{file}, row {row}"
+        super().__init__(f"{message}, in {place}")
+
+
+class Loader(Protocol):
+    """A loader streams: it holds one row at a time, whatever the size of the dataset."""
+
+    def __call__(self, root: Path, params: Mapping[str, Any]) -> Iterator[RawSample]: ...
+
+
+def check_params(params: Mapping[str, Any], *, known: tuple[str, ...], loader: str) -> None:
+    """Raises `LoaderError` for a parameter that the loader does not have."""
+    unknown = sorted(set(params) - set(known))
+    if unknown:
+        raise LoaderError(
+            f"loader {loader} has no parameter {', '.join(unknown)}",
+            file="card",
+            hint=f"it knows: {', '.join(known) or 'none'}",
+        )
+
+
+def find_file(root: Path, *, name: str | None, defaults: tuple[str, ...]) -> Path:
+    """`root` itself when it is a file, else the named file in it, else the first default that exists."""
+    if root.is_file():
+        return root
+    names = (name,) if name else defaults
+    for candidate in names:
+        if (root / candidate).is_file():
+            return root / candidate
+    raise LoaderError(
+        f"no {' or '.join(names)} in the dataset folder", file=root.name, hint="see docs/benchmarks.md"
+    )
+
+
+def shown(path: Path, *, root: Path) -> str:
+    """`path` as the user should read it: relative to the dataset folder."""
+    return path.relative_to(root).as_posix() if root in path.parents else path.name

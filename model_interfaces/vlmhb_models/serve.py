@@ -1,0 +1,122 @@
+"""`serve --config FILE`: an OpenAI-compatible server around one `ModelInterface`, from start to SIGTERM.
+
+It listens before it loads, so that `/health` can be polled from the first moment. Exit codes: 0 stopped
+on request, 3 the model did not load (one line `VHB502: ...` on stderr tells why).
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from contextlib import suppress
+from queue import SimpleQueue
+from types import FrameType
+
+from vlmhb_stages.paths import resolve
+
+from vlmhb_models.base import LoadError, ModelInterface
+from vlmhb_models.server.config import ServeConfig, read_config
+from vlmhb_models.server.handler import handler_for
+from vlmhb_models.server.inflight import InFlight
+from vlmhb_models.server.listen import TcpServer, UnixServer, listen_tcp, listen_unix
+from vlmhb_models.server.loader import build_model
+from vlmhb_models.server.worker import Worker
+
+log = logging.getLogger(__name__)
+EXIT_OK = 0
+EXIT_CANNOT_START = 3
+
+
+def main(argv: list[str]) -> int:
+    """The `serve` command of the kit. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="serve", description="Serve one model over the OpenAI chat protocol."
+    )
+    parser.add_argument("--config", required=True, help="JSON file, see docs/models.md")
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        return serve(read_config(options.config))
+    except LoadError as error:
+        return _failed(str(error), hint=error.hint)
+
+
+def serve(config: ServeConfig) -> int:
+    """Serves until SIGTERM or SIGINT. Raises `LoadError` when it cannot even listen."""
+    worker, in_flight = _worker(config), InFlight()
+    wake: SimpleQueue[str] = SimpleQueue()
+    server = _listen(config, worker=worker, in_flight=in_flight)
+    _wake_on_signals(wake)
+    accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+    accepting.start()
+    worker.start()
+    _wake_on_failure(worker, wake=wake)
+    wake.get()
+    if worker.state.status == "failed":
+        in_flight.failure_told.wait(timeout=config.failed_linger_s)
+        return _failed(f"model {config.name!r}: {worker.state.reason}", hint=worker.state.hint)
+    server.shutdown()
+    if not in_flight.close(timeout_s=config.grace_s):
+        log.warning("stopped with requests unanswered after %g s", config.grace_s)
+    server.server_close()
+    if config.port is None:
+        with suppress(FileNotFoundError):
+            resolve(str(config.socket)).unlink()
+    return EXIT_OK
+
+
+def _worker(config: ServeConfig) -> Worker:
+    weights = str(resolve(config.weights)) if config.weights else None
+
+    def prepare(model: ModelInterface) -> None:
+        model.load(params=dict(config.params), weights=weights)
+
+    return Worker(
+        build=lambda: build_model(config),
+        prepare=prepare,
+        concurrency=config.concurrency,
+        max_batch=config.max_batch,
+        batch_window_s=config.batch_window_s,
+    )
+
+
+def _listen(config: ServeConfig, *, worker: Worker, in_flight: InFlight) -> TcpServer | UnixServer:
+    handler = handler_for(config, worker=worker, in_flight=in_flight)
+    if config.port is not None:
+        tcp = listen_tcp(host=config.host, port=config.port, handler=handler)
+        log.info("model %s: listening on http://%s:%d", config.name, config.host, tcp.server_address[1])
+        return tcp
+    path = resolve(str(config.socket))
+    unix = listen_unix(path, handler=handler)
+    log.info("model %s: listening on %s", config.name, path)
+    return unix
+
+
+def _wake_on_signals(wake: SimpleQueue[str]) -> None:
+    """`SimpleQueue.put` is safe in a signal handler, `Event.set` is not."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        del frame
+        wake.put(f"signal {number}")
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+
+
+def _wake_on_failure(worker: Worker, *, wake: SimpleQueue[str]) -> None:
+    def watch() -> None:
+        worker.settled.wait()
+        if worker.state.status == "failed":
+            wake.put("load failed")
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _failed(reason: str, *, hint: str) -> int:
+    line = " ".join(f"VHB502: {reason}".split())
+    sys.stderr.write(f"{line}; hint: {hint}\n" if hint else f"{line}\n")
+    sys.stderr.flush()
+    return EXIT_CANNOT_START

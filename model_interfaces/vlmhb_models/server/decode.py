@@ -1,0 +1,30 @@
+"""Decodes an image for an OCR engine: upright, RGB, and no larger than the engine is worth giving."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from vlmhb_models.base import BadImage
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+def decode_rgb(data: bytes, *, max_side: int) -> Image:
+    """The image turned by its EXIF orientation; scaled down when its longer side exceeds `max_side` pixels.
+
+    Raises `BadImage`."""
+    from PIL import Image as pillow
+    from PIL import ImageOps
+
+    pillow.MAX_IMAGE_PIXELS = None  # the size was checked when the sample was prepared
+    try:
+        with pillow.open(io.BytesIO(data)) as opened:
+            opened.draft("RGB", (max_side, max_side))
+            image = ImageOps.exif_transpose(opened).convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for files it cannot read
+        raise BadImage(f"the image cannot be decoded: {error}") from error
+    if max(image.size) > max_side:
+        image.thumbnail((max_side, max_side), pillow.Resampling.LANCZOS)
+    return image

@@ -1,0 +1,148 @@
+"""Finds the benchmark of a row and its data: a card, a path of the user's, or the prototype's folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from vlmhb.cards import Registry
+from vlmhb.contracts import BenchmarkCard, EvaluationRow, TaskType
+from vlmhb.errors import BadDataset, BadValue, DatasetMissing, UnknownName
+from vlmhb.reading.names import name_hint
+
+from .problems import Problems, Sources
+from .roots import Roots, first_existing
+
+ANNOTATIONS = ("annotation.csv", "annotations.csv")
+DEFAULT_TASK = "VQA"
+_TASK_TYPES: dict[str, TaskType] = {
+    "vqa": "vqa",
+    "ocr": "ocr",
+    "kie": "kie",
+    "classification": "classification",
+    "rpoclassification": "classification",
+}
+_FORMATS = (
+    "a folder with annotation.csv, samples.jsonl, or img/ and box/; a .jsonl, .tsv or annotation .csv file"
+)
+_Loader = Literal["annotation", "jsonl", "tsv", "sroie"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundDataset:
+    benchmark: BenchmarkCard
+    path: Path
+
+
+def find_dataset(problems: Problems, *, sources: Sources) -> FoundDataset:
+    """Raises `UnknownName`, `DatasetMissing`, `BadDataset`, `BadValue`."""
+    row, roots = problems.row, sources.roots
+    card = _card(row, registry=sources.registry)
+    if row.dataset_path is not None:
+        path = first_existing(roots.beside(row.dataset_path))
+        if path is None:
+            where = problems.where("dataset_path")
+            hint = "relative paths start at the current folder or at the config's"
+            raise DatasetMissing(f"no file or folder '{row.dataset_path}'", where=where, hint=hint)
+        if card is not None:
+            return FoundDataset(benchmark=card, path=path)
+        return _by_layout(problems, path=path)
+    folder = first_existing(_upstream_folders(row, roots=roots))
+    if card is None:
+        if folder is None:
+            raise _unknown(problems, registry=sources.registry, roots=roots)
+        return _by_layout(problems, path=folder)
+    return _of_card(problems, card=card, folder=folder, sources=sources)
+
+
+def _card(row: EvaluationRow, *, registry: Registry) -> BenchmarkCard | None:
+    try:
+        return registry.find_benchmark(row.dataset, row.task)
+    except UnknownName:
+        return None
+
+
+def _of_card(
+    problems: Problems, *, card: BenchmarkCard, folder: Path | None, sources: Sources
+) -> FoundDataset:
+    """The card's own data; when they are not there, a prototype folder of the same name."""
+    path = first_existing(_card_paths(card, sources=sources)) if card.path else None
+    if path is not None:
+        if folder is not None and folder != path:
+            problems.warn(f"the card's data are used, not the folder {folder}", column="dataset")
+        return FoundDataset(benchmark=card, path=path)
+    if folder is not None:
+        problems.warn(f"the folder {folder} is used, not the card of that name", column="dataset")
+        return _by_layout(problems, path=folder)
+    where = problems.where("dataset")
+    what = f"the data of benchmark '{card.name}' are not here"
+    if card.path is None:
+        raise DatasetMissing(what, where=where, hint="give their folder in the column dataset_path")
+    place = sources.workspace / "datasets" / card.path
+    hint = f"put them at {place} or give the column dataset_path"
+    raise DatasetMissing(what, where=where, hint=hint)
+
+
+def _card_paths(card: BenchmarkCard, *, sources: Sources) -> Iterator[Path]:
+    name = card.path or ""
+    if Path(card.origin).is_absolute():
+        yield Path(card.origin).parent / name
+    yield sources.roots.config_dir / name
+    yield sources.workspace / "datasets" / name
+
+
+def _upstream_folders(row: EvaluationRow, *, roots: Roots) -> Iterator[Path]:
+    for base in roots.bases:
+        yield base / "Datasets" / (row.task or DEFAULT_TASK) / row.dataset
+
+
+def _unknown(problems: Problems, *, registry: Registry, roots: Roots) -> UnknownName:
+    row = problems.row
+    where, task = problems.where("dataset"), row.task or DEFAULT_TASK
+    folders = [
+        path.name
+        for base in roots.bases
+        for path in sorted((base / "Datasets" / task).glob("*"))
+        if path.is_dir()
+    ]
+    try:
+        registry.find_benchmark(row.dataset, row.task, where=problems.where("task"))
+    except UnknownName as error:
+        if any(card.name == row.dataset for card in registry.benchmarks):
+            return error
+    hint = name_hint(row.dataset, [*folders, *(card.name for card in registry.benchmarks)])
+    fallback = f"make a card, a folder Datasets/{task}/{row.dataset}, or give the column dataset_path"
+    return UnknownName(f"no benchmark '{row.dataset}'", where=where, hint=hint or fallback)
+
+
+def _by_layout(problems: Problems, *, path: Path) -> FoundDataset:
+    """A benchmark made up from what lies there."""
+    layout = detect_layout(path)
+    column = "dataset_path" if problems.row.dataset_path is not None else "dataset"
+    if layout is None:
+        raise BadDataset(
+            f"no known dataset in {path}", where=problems.where(column), hint=f"known: {_FORMATS}"
+        )
+    task = problems.row.task or ("OCR" if layout == "sroie" else DEFAULT_TASK)
+    task_type = _TASK_TYPES.get(task.casefold())
+    if task_type is None:
+        hint = f"known: {', '.join(_TASK_TYPES)}"
+        raise BadValue(f"task '{task}' cannot be run", where=problems.where("task"), hint=hint)
+    card = BenchmarkCard(name=problems.row.dataset, task=task, task_type=task_type, loader=layout)
+    return FoundDataset(benchmark=card, path=path)
+
+
+def detect_layout(path: Path) -> _Loader | None:
+    """The loader for what lies at `path`; None when nothing is recognised."""
+    if path.is_file():
+        by_suffix: dict[str, _Loader] = {".csv": "annotation", ".jsonl": "jsonl", ".tsv": "tsv"}
+        return by_suffix.get(path.suffix.lower())
+    if any((path / name).is_file() for name in ANNOTATIONS):
+        return "annotation"
+    if (path / "samples.jsonl").is_file():
+        return "jsonl"
+    if (path / "img").is_dir() and (path / "box").is_dir():
+        return "sroie"
+    return None

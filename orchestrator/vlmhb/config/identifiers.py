@@ -1,0 +1,33 @@
+"""Ids of evaluations: readable, unique in a run, the same each time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from vlmhb.contracts import EvaluationRow
+
+_MAX = 100  # characters: it is a folder's name
+
+
+def evaluation_ids(rows: Sequence[EvaluationRow]) -> tuple[str, ...]:
+    """`<dataset>-<model>` of each row, with -2, -3 ... for later ones of the same pair.
+
+    Made from the rows as written, so that a row that cannot be resolved does not rename the others."""
+    used: set[str] = set()
+    ids = []
+    for row in rows:
+        name = slug(f"{row.dataset}-{row.model_name}")
+        number, unique = 1, name
+        while unique in used:
+            number += 1
+            unique = f"{name}-{number}"
+        used.add(unique)
+        ids.append(unique)
+    return tuple(ids)
+
+
+def slug(text: str) -> str:
+    """Lower case; letters of any script, digits, dots and underscores stay, the rest becomes one hyphen."""
+    name = re.sub(r"[^\w.]+", "-", text.casefold()).strip("-.")
+    return name[:_MAX] or "evaluation"

@@ -1,0 +1,115 @@
+"""Rows to resolved evaluations: every name looked up, every file found, every mistake told at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlmhb.cards import Registry
+from vlmhb.contracts import ResolvedEvaluation, RunConfig
+from vlmhb.errors import VlmhbError
+
+from .answers import find_answers
+from .datasets import FoundDataset, find_dataset
+from .identifiers import evaluation_ids
+from .models import FoundModel, check_honest, decoding_of, find_model
+from .pairs import selected_pairs
+from .problems import Problems, Sources
+from .prompts import Prompts, find_prompts, find_system_prompt
+from .roots import Roots
+from .scoring import Scoring, find_scoring
+
+__all__ = ["ResolveResult", "Roots", "resolve"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolveResult:
+    """Evaluations in the order of the rows; rows with errors are not among them."""
+
+    evaluations: tuple[ResolvedEvaluation, ...]
+    errors: tuple[VlmhbError, ...]
+
+
+def resolve(config: RunConfig, *, registry: Registry, roots: Roots, workspace: Path) -> ResolveResult:
+    """Reads cards, small text files and folder listings; starts and writes nothing. Raises no user error."""
+    sources = Sources(registry=registry, roots=roots, workspace=workspace.absolute())
+    evaluations: list[ResolvedEvaluation] = []
+    errors: dict[str, VlmhbError] = {}  # by line: the rows of a matrix share their mistakes
+    for row, id_ in zip(config.rows, evaluation_ids(config.rows), strict=True):
+        problems = Problems(row=row)
+        evaluation = _resolve_row(problems, id_=id_, sources=sources)
+        if evaluation is not None:
+            evaluations.append(evaluation)
+        for error in problems.errors:
+            errors.setdefault(error.line(), error)
+    return ResolveResult(evaluations=tuple(evaluations), errors=tuple(errors.values()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What is sent to the model."""
+
+    prompts: Prompts
+    system_prompt: str | None
+
+
+def _resolve_row(problems: Problems, *, id_: str, sources: Sources) -> ResolvedEvaluation | None:
+    model = problems.attempt(lambda: find_model(problems, sources=sources))
+    dataset = problems.attempt(lambda: find_dataset(problems, sources=sources))
+    scoring = problems.attempt(
+        lambda: find_scoring(problems, benchmark=dataset.benchmark if dataset else None)
+    )
+    answers = None
+    if model is not None:
+        answers = problems.attempt(lambda: find_answers(problems, model=model.card, roots=sources.roots))
+    if model is not None and dataset is not None:
+        problems.attempt(lambda: check_honest(problems, model=model.card, benchmark=dataset.benchmark))
+    asked = _asked(problems, dataset=dataset, roots=sources.roots) if dataset is not None else None
+    if problems.errors or model is None or dataset is None or scoring is None or asked is None:
+        return None
+    return _evaluation(
+        problems, id_=id_, model=model, dataset=dataset, scoring=scoring, asked=asked, answers=answers
+    )
+
+
+def _asked(problems: Problems, *, dataset: FoundDataset, roots: Roots) -> _Asked | None:
+    pairs = problems.attempt(lambda: selected_pairs(problems, dataset=dataset))
+    prompts = problems.attempt(lambda: find_prompts(problems, dataset=dataset, roots=roots, pairs=pairs))
+    system = problems.attempt(lambda: find_system_prompt(problems, dataset=dataset, roots=roots))
+    return _Asked(prompts=prompts, system_prompt=system) if prompts is not None else None
+
+
+def _evaluation(
+    problems: Problems,
+    *,
+    id_: str,
+    model: FoundModel,
+    dataset: FoundDataset,
+    scoring: Scoring,
+    asked: _Asked,
+    answers: Path | None,
+) -> ResolvedEvaluation:
+    row = problems.row
+    return ResolvedEvaluation(
+        id=id_,
+        row=row,
+        model=model.card,
+        benchmark=dataset.benchmark,
+        dataset_path=dataset.path,
+        prompts=dict(asked.prompts.prompts),
+        prompt=asked.prompts.prompt,
+        system_prompt=asked.system_prompt,
+        decoding=decoding_of(row, model=model.card, benchmark=dataset.benchmark),
+        retry=model.card.retry,
+        concurrency=row.concurrency or model.card.concurrency,
+        metrics=scoring.metrics,
+        primary=scoring.primary,
+        aggregators=scoring.aggregators,
+        profile=scoring.profile,
+        error_policy=row.error_policy or "continue",
+        answers_file=answers,
+        weights=model.weights,
+        base_url=model.base_url,
+        api_key=model.api_key,
+        warnings=tuple(problems.warnings),
+    )

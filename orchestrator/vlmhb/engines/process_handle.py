@@ -1,0 +1,116 @@
+"""One running task of the `process` engine: a process group, ended as a whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from vlmhb.engines.base import TaskExit
+from vlmhb.engines.cgroups import PROC
+from vlmhb.engines.process_registry import TaskRoot
+
+NOT_FOUND = 127
+TICK_S = 0.02
+
+
+class ProcessHandle:
+    def __init__(
+        self,
+        *,
+        client: subprocess.Popen[bytes] | None,
+        root: TaskRoot | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client, self._root, self._clock = client, root, clock
+        self._exit: TaskExit | None = None
+        self._stopped = False
+        self._peak_kib = 0
+        self._oom_kills = _oom_kills()
+
+    @staticmethod
+    def never_ran(detail: str) -> ProcessHandle:
+        handle = ProcessHandle(client=None, root=None)
+        handle._exit = TaskExit(code=NOT_FOUND, reason="engine_error", detail=detail)
+        return handle
+
+    def poll(self) -> TaskExit | None:
+        if self._exit is None and self._client is not None:
+            self._sample(self._client.pid)
+            if _has_ended(self._client.pid):
+                self._exit = self._finish(self._client)
+        return self._exit
+
+    def stop(self, *, grace_s: float) -> None:
+        if self.poll() is not None or self._client is None:
+            return
+        self._stopped = True
+        with suppress(ProcessLookupError):
+            os.killpg(self._client.pid, signal.SIGTERM)
+        deadline = self._clock() + grace_s
+        while not _has_ended(self._client.pid) and self._clock() < deadline:
+            time.sleep(TICK_S)
+        self._exit = self._finish(self._client)
+
+    def verify(self) -> tuple[str, ...]:
+        """Nothing to read: `render` already names everything that this engine cannot enforce."""
+        return ()
+
+    def _finish(self, client: subprocess.Popen[bytes]) -> TaskExit:
+        """What the leader left running ends with it, as in a container; only then is the leader reaped."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(client.pid, signal.SIGKILL)
+        code = client.wait()
+        if self._root is not None:
+            self._root.kill()
+            self._root.remove()
+        killed = code == -signal.SIGKILL and not self._stopped
+        out_of_memory = killed and _oom_kills() > self._oom_kills
+        if out_of_memory:
+            detail = "killed while the machine was out of memory"
+        else:
+            detail = "killed by SIGKILL" if killed else ""
+        return TaskExit(
+            code=code if code >= 0 else 128 - code,
+            reason="oom" if out_of_memory else "stopped" if self._stopped else "exit",
+            detail=detail,
+            peak_memory_mib=round(self._peak_kib / 1024, 1) if self._peak_kib else None,
+        )
+
+    def _sample(self, leader: int) -> None:
+        self._peak_kib = max(self._peak_kib, sum(_peak_kib(pid) for pid in _family(leader)))
+
+
+def _has_ended(pid: int) -> bool:
+    """Without reaping it, so that its number (and so its group's) still belongs to us."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    for thread in (PROC / str(pid) / "task").glob("*/children"):
+        for child in _read(thread).split():
+            yield from _family(int(child))
+
+
+def _peak_kib(pid: int) -> int:
+    found = re.search(r"^VmHWM:\s*(\d+) kB", _read(PROC / str(pid) / "status"), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def _oom_kills() -> int:
+    """Processes that the kernel has killed for want of memory since boot."""
+    found = re.search(r"^oom_kill (\d+)$", _read(PROC / "vmstat"), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

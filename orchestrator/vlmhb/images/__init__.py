@@ -1,0 +1,1 @@
+"""Building images ahead of runs, and finding the built ones by content."""

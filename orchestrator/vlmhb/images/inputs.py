@@ -1,0 +1,43 @@
+"""What an image is made from: the files beside its card, and their hash, which tells a stale image."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from vlmhb.contracts import ImageCard
+from vlmhb.errors import BadCard
+from vlmhb.store.hashing import sha256_json
+
+CARD = "image.yaml"  # descriptions may change without making an image stale
+LABEL = "org.vlmhb.inputs"
+
+
+def card_folder(card: ImageCard) -> Path:
+    return Path(card.origin).absolute().parent
+
+
+def lock_file(card: ImageCard) -> Path:
+    path = card_folder(card) / card.lock
+    if not path.is_file():
+        raise BadCard(f"image {card.name} has no {card.lock}", where=card.origin)
+    return path
+
+
+def lock_sha256(card: ImageCard) -> str:
+    return hashlib.sha256(lock_file(card).read_bytes()).hexdigest()
+
+
+def build_files(card: ImageCard) -> dict[str, Path]:
+    """Files of the build context by their name in it."""
+    folder = card_folder(card)
+    files = {
+        path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+    return {name: path for name, path in files.items() if name != CARD and "__pycache__" not in name}
+
+
+def inputs_sha256(card: ImageCard) -> str:
+    """Hash over the names and bytes of all build files."""
+    files = build_files(card)
+    return sha256_json({name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()})

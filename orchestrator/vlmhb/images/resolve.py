@@ -1,0 +1,105 @@
+"""From an image's name to the image that is here, by content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from vlmhb.contracts import ImageCard
+from vlmhb.engines.base import Engine, ImageSpec
+from vlmhb.engines.container import ContainerEngine
+from vlmhb.errors import ImageMissing
+from vlmhb.images.inputs import LABEL, inputs_sha256
+from vlmhb.images.pins import read_pin
+from vlmhb.images.process_env import env_path, env_spec
+
+
+def silent(_: str) -> None:
+    return None
+
+
+def resolve_image(
+    name_or_ref: str,
+    *,
+    engine: Engine,
+    workspace: Path,
+    cards: Mapping[str, ImageCard],
+    warn: Callable[[str], None] = silent,
+) -> ImageSpec:
+    """A card's name or tag, or any local reference. Nothing is pulled or built here.
+
+    `identity` is the image config digest; for `process` the lock's hash with the Python version.
+    Raises `ImageMissing` with the command that gets it."""
+    card = cards.get(name_or_ref) or next((card for card in cards.values() if card.tag == name_or_ref), None)
+    if not isinstance(engine, ContainerEngine):
+        return _resolve_env(name_or_ref, card=card, workspace=workspace)
+    ref = card.tag if card else name_or_ref
+    digest = engine.image_id(ref)
+    if digest is None:
+        hint = (
+            f"vlmhb images build {card.name} --engine {engine.name}" if card else f"{engine.name} pull {ref}"
+        )
+        raise ImageMissing(f"image {ref} is not in {engine.name}", hint=hint)
+    if card is not None and (reason := _doubt(card, engine=engine, digest=digest, workspace=workspace)):
+        warn(f"image {ref} {reason}; `vlmhb images build {card.name}` makes it anew")
+    return ImageSpec(name=card.name if card else ref, ref=ref, identity=digest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageRow:
+    """One line of `vlmhb images ls`."""
+
+    name: str
+    ref: str
+    state: Literal["built", "stale", "missing"]
+    digest: str = ""
+    description: str = ""
+
+
+def list_images(cards: Mapping[str, ImageCard], *, engine: Engine, workspace: Path) -> tuple[ImageRow, ...]:
+    return tuple(_row(card, engine=engine, workspace=workspace) for _, card in sorted(cards.items()))
+
+
+def _row(card: ImageCard, *, engine: Engine, workspace: Path) -> ImageRow:
+    is_container = isinstance(engine, ContainerEngine)
+    ref = card.tag if is_container else env_path(card, workspace=workspace).name
+    doubts: list[str] = []
+    try:
+        spec = resolve_image(
+            card.name, engine=engine, workspace=workspace, cards={card.name: card}, warn=doubts.append
+        )
+    except ImageMissing:
+        return ImageRow(name=card.name, ref=ref, state="missing", description=card.description)
+    return ImageRow(
+        name=card.name,
+        ref=ref,
+        state="stale" if doubts else "built",
+        digest=spec.identity,
+        description=card.description,
+    )
+
+
+def _resolve_env(name: str, *, card: ImageCard | None, workspace: Path) -> ImageSpec:
+    if card is None:
+        raise ImageMissing(
+            f"image {name} cannot run on the engine `process`",
+            hint="foreign images need --engine docker or podman",
+        )
+    spec = env_spec(card, workspace=workspace)
+    if spec is None:
+        raise ImageMissing(
+            f"image {card.name} has no virtual environment yet",
+            hint=f"vlmhb images build {card.name} --engine process",
+        )
+    return spec
+
+
+def _doubt(card: ImageCard, *, engine: ContainerEngine, digest: str, workspace: Path) -> str:
+    """Why the image may not be the one that the card describes, or nothing."""
+    label = engine.cli("image", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', digest)
+    if label.stdout.strip() != inputs_sha256(card):
+        return "was built from other files than its card has now"
+    pin = read_pin(workspace, engine=engine.name, name=card.name)
+    return "is not the one that was built last in this workspace" if pin and pin.digest != digest else ""

@@ -1,0 +1,19 @@
+"""Live progress of a run: bars on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+from vlmhb.console import Console
+from vlmhb.progress.plain import PlainProgress
+from vlmhb.progress.tail import EventTail
+from vlmhb.progress.view import ProgressView
+
+__all__ = ["EventTail", "PlainProgress", "ProgressView", "make_progress"]
+
+
+def make_progress(*, console: Console) -> ProgressView:
+    """Bars where a person looks at stderr, else plain lines."""
+    if console.interactive:
+        from vlmhb.progress.live import RichProgress
+
+        return RichProgress(console=console)
+    return PlainProgress(say=console.say)

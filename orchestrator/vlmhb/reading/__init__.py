@@ -1,0 +1,1 @@
+"""Reads users' text files: encodings, delimiters, line numbers of every value, nearest names."""

@@ -1,0 +1,74 @@
+"""Where a chat server is and how to reach it: a Unix socket of our own, or somebody's URL with a key."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from yarl import URL
+
+from vlmhb_stages.contracts import HttpBackend
+
+_IDLE_S = 4.0  # many servers close idle connections after 5 s; being first avoids a race
+_VERSION = re.compile(r"v\d+\w*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """`base` ends with a version such as `/v1`. The key is in `headers` only, which are never shown."""
+
+    name: str
+    base: str
+    socket: Path | None = None
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    secret: str | None = field(default=None, repr=False)
+
+    @property
+    def chat(self) -> str:
+        return f"{self.base}/chat/completions"
+
+    @property
+    def models(self) -> str:
+        return f"{self.base}/models"
+
+    @property
+    def health(self) -> str:
+        return f"{self.base.removesuffix('/v1')}/health"
+
+    def connector(self) -> aiohttp.BaseConnector:
+        """Connections are bounded by the driver's window, not here."""
+        if self.socket is not None:
+            # a new connection costs nothing on a socket, and an idle one would block a single-threaded server
+            return aiohttp.UnixConnector(path=str(self.socket), limit=0, force_close=True)
+        return aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S)
+
+    def redact(self, text: str) -> str:
+        return text.replace(self.secret, "***") if self.secret else text
+
+
+def socket_endpoint(socket: Path) -> Endpoint:
+    return Endpoint(name="socket", base="http://localhost/v1", socket=socket)
+
+
+def http_endpoint(backend: HttpBackend, *, secret: str | None) -> Endpoint:
+    """A path without a version such as `/v1` gets one. Raises `ValueError` for what is no plain http(s)
+    URL."""
+    url = URL(backend.base_url.strip().rstrip("/"))
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError("the base URL must start with http:// or https:// and name a host")
+    if url.user is not None:
+        raise ValueError("the base URL holds credentials; give them as a secret key instead")
+    base = str(url) if any(_VERSION.fullmatch(part) for part in url.parts) else f"{url}/v1"
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    name = url.host if url.explicit_port is None else f"{url.host}:{url.explicit_port}"
+    return Endpoint(name=name, base=base, headers=headers, secret=secret)
+
+
+def read_secret(path: Path) -> str:
+    """The key in a file. Raises `ValueError` when it cannot be one; the message never shows it."""
+    text = path.read_text(encoding="utf-8", errors="replace").strip()
+    if not text or not text.isascii() or not text.isprintable():
+        raise ValueError("the key file is empty or holds more than one printable line")
+    return text

@@ -1,0 +1,65 @@
+"""Tells the host that the driver lives and how far it is, and makes the journals durable meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from vlmhb_stages.events import EventWriter
+from vlmhb_stages.infer.halt import Halt
+from vlmhb_stages.infer.tally import Tally
+
+_TICK_S = 1.0
+
+
+class Pulse:
+    """Progress is told at most once a second: at once when the last time is long ago, else with the next
+    tick."""
+
+    def __init__(self, *, events: EventWriter, tally: Tally, clock: Callable[[], float]) -> None:
+        self._events = events
+        self._tally = tally
+        self._clock = clock
+        self._told_done = -1
+        self._told_at = float("-inf")
+
+    def progress(self, *, last: bool = False) -> None:
+        """`last` is told in any case, unless it says nothing new."""
+        now, counts = self._clock(), self._tally.counts
+        if self._tally.done == self._told_done or not (last or now - self._told_at >= _TICK_S):
+            return
+        self._told_done, self._told_at = self._tally.done, now
+        self._events.emit(
+            "progress", done=self._tally.done, total=counts.planned, ok=counts.ok, error=counts.error
+        )
+
+    async def beat(self, every_s: float) -> None:
+        while True:
+            self._events.emit("heartbeat")
+            await asyncio.sleep(every_s)
+
+    async def tick(self, sync: Callable[[], None]) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            await asyncio.to_thread(sync)  # fsync may take long: not on the loop that measures latencies
+            self.progress()
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None], *, halt: Halt) -> AsyncIterator[None]:
+    """Runs endless `work` beside the body; if it breaks (a full disk), the whole run is stopped."""
+
+    def on_end(task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            halt.fail(error)
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(on_end)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})

@@ -1,0 +1,76 @@
+"""Numbers and texts as people read them; an unknown number is never shown as zero."""
+
+from __future__ import annotations
+
+import math
+import re
+
+UNKNOWN = "not measured"
+_PICTURES = {code: chr(0x2400 + code) for code in range(0x20) if code not in (0x09, 0x0A)} | {0x7F: "\u2421"}
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~-])")
+
+
+def metric(value: float | None) -> str:
+    """Three decimals for shares, fewer for larger numbers."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{metric(low)}–{metric(high)}"
+
+
+def share(value: float | None) -> str:
+    """Percent, rounded down: 99.96 % is not all."""
+    if value is None:
+        return "–"
+    tenths = math.floor(value * 1000 + 1e-9)
+    return f"{tenths // 10}\u00a0%" if tenths % 10 == 0 else f"{tenths / 10:.1f}\u00a0%"
+
+
+def seconds(value: float | None) -> str:
+    if value is None:
+        return UNKNOWN
+    if value < 0.001:
+        return f"{value * 1e6:.0f}\u00a0µs"
+    if value < 1:
+        return f"{value * 1e3:.3g}\u00a0ms" if value < 0.0995 else f"{value * 1e3:.0f}\u00a0ms"
+    return f"{value:.2f}\u00a0s" if value < 100 else f"{value:.0f}\u00a0s"
+
+
+def number(value: float | None, unit: str = "") -> str:
+    if value is None:
+        return UNKNOWN
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    text = f"{value:,.{digits}f}".replace(",", "\u202f")
+    return f"{text}\u00a0{unit}" if unit else text
+
+
+def count(value: int) -> str:
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def plural(value: int, noun: str) -> str:
+    return f"{count(value)} {noun}" if value == 1 else f"{count(value)} {noun}s"
+
+
+def visible(text: str) -> str:
+    """Control characters as their pictures, so that they can be seen and cannot harm the page."""
+    return text.translate(_PICTURES)
+
+
+def plain(value: object) -> str:
+    """A provenance value on one line."""
+    if value is None or value == [] or value == "":
+        return "–"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(plain(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {plain(item)}" for key, item in value.items())
+    return visible(str(value))
+
+
+def markdown(text: object) -> str:
+    """Literal text for a Markdown line or table cell."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(visible(str(text)).split()))

@@ -1,0 +1,47 @@
+"""Shared fixtures: real engines.
+
+A missing engine skips its tests on a laptop; `VLMHB_REQUIRE=docker,podman` makes it a failure, as in CI.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+from vlmhb.engines.container import ContainerEngine
+from vlmhb.engines.detect import detect
+from vlmhb.engines.doctor import cgroup_kind
+
+pytest_plugins = ["e2e_fixtures"]
+
+PODMAN_ON_HYBRID = '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> ContainerEngine:
+    return usable("docker")
+
+
+@pytest.fixture(scope="session")
+def podman_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerEngine]:
+    with pytest.MonkeyPatch.context() as patch:
+        if cgroup_kind() == "hybrid" and "CONTAINERS_CONF" not in os.environ:
+            conf = tmp_path_factory.mktemp("podman") / "containers.conf"
+            conf.write_text(PODMAN_ON_HYBRID, encoding="utf-8")
+            patch.setenv("CONTAINERS_CONF", str(conf))
+        yield usable("podman")
+
+
+def usable(name: Literal["docker", "podman"]) -> ContainerEngine:
+    found = detect(name)
+    if isinstance(found.engine, ContainerEngine):
+        return found.engine
+    return missing(name, found.rejected[0].reason)
+
+
+def missing(name: str, reason: str) -> ContainerEngine:
+    if name in os.environ.get("VLMHB_REQUIRE", "").split(","):
+        pytest.fail(f"{name} is required and cannot be used: {reason}")
+    pytest.skip(f"{name} cannot be used: {reason}")

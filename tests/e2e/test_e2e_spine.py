@@ -1,0 +1,79 @@
+"""The main job, end to end, on every engine: run, reuse, resume, and what a change re-runs."""
+
+import json
+from pathlib import Path
+
+from e2e_world import World, page_text
+
+
+def test_a_run_goes_through_all_stages_to_a_report(world: World) -> None:
+    world.make(pages=4)
+    summary = world.run()
+    assert summary["status"] == "done"
+    assert summary["evaluations"][0]["counts"] == {"planned": 4, "ok": 4, "error": 0, "skipped": 0}
+    predictions = world.predictions(summary)
+    assert [item["text"] for item in predictions] == [line["answer"] for line in world.samples()]
+    cer = next(item for item in world.metrics(summary)["metrics"] if item["name"] == "cer")
+    assert (cer["value"], cer["n"]) == (0.0, 4)
+    report = Path(summary["report"])
+    assert {path.name for path in report.parent.iterdir()} == {
+        "report.html",
+        "report.md",
+        "report.json",
+        "summary.csv",
+    }
+    assert json.loads((report.parent / "report.json").read_text())["run_id"] == summary["run_id"]
+
+
+def test_the_second_run_reuses_everything(world: World) -> None:
+    world.make(pages=2)
+    first = world.run()
+    assert {stage["decision"] for stage in world.plan().values()} == {"reuse"}
+    manifest = world.stage(first, "infer") / "manifest.json"
+    before = manifest.stat().st_mtime_ns
+    second = world.run()
+    assert second["run_id"] == first["run_id"]
+    assert manifest.stat().st_mtime_ns == before
+
+
+def test_an_edited_page_asks_only_for_that_page_and_says_why(world: World) -> None:
+    world.make(pages=4)
+    world.run()
+    world.draw(2, "edited")
+    lines = world.samples()
+    lines[2]["answer"] = page_text((world.data / "images" / "002.png").read_bytes())
+    world.write_samples(lines)
+    stages = world.plan()
+    prepare = stages["pages-page-model", "prepare"]
+    assert prepare["decision"] == "run"
+    assert prepare["reason"].startswith("prepare pages: dataset ")
+    summary = world.run()
+    assert world.requests(summary) == 1
+    imported = [item["sample_id"] for item in world.predictions(summary) if item["imported_from"]]
+    assert imported == ["p000", "p001", "p003"]
+    assert world.metrics(summary)["metrics"][0]["value"] == 0.0
+
+
+def test_other_metrics_run_no_inference(world: World) -> None:
+    world.make(pages=2)
+    first = world.run()
+    world.config({"dataset": "pages", "model_name": "page-model", "metrics": ["wer"]})
+    stages = world.plan()
+    assert stages["pages-page-model", "infer"]["decision"] == "reuse"
+    assert "params.metrics" in stages["pages-page-model", "evaluate"]["reason"]
+    second = world.run()
+    assert second["run_id"] != first["run_id"]
+    assert world.stage(second, "infer") == world.stage(first, "infer")
+    assert [item["name"] for item in world.metrics(second)["metrics"]] == ["wer"]
+
+
+def test_two_models_are_ranked_in_one_report(world: World) -> None:
+    world.make(pages=3)
+    world.make_cards({"page-model": {}, "liar": {"always_wrong": True}})
+    rows = [{"dataset": "pages", "model_name": name} for name in ("page-model", "liar")]
+    world.config(*rows)
+    summary = world.run()
+    report = json.loads((Path(summary["run_dir"]) / "report" / "report.json").read_text())
+    cer = {item["model"]: item["metrics"][0]["value"] for item in report["evaluations"]}
+    assert cer["page-model"] == 0.0
+    assert cer["liar"] > 0.5

@@ -1,0 +1,63 @@
+"""Tasks on real engines: one body, run on Docker and on Podman."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vlmhb.engines.base import ContainerTask, Handle, ImageSpec, Limits, TaskExit
+from vlmhb.engines.container import ContainerEngine
+from vlmhb.schedulers.local import LocalScheduler
+
+PATIENCE_S = 60.0
+LABEL = "org.vlmhb.run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """An engine with an image, a log, and a label by which everything is removed again."""
+
+    engine: ContainerEngine
+    image: ImageSpec
+    folder: Path
+    run_label: str = field(default_factory=lambda: f"test-{secrets.token_hex(6)}")
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.txt"
+
+    def said(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+    def task(self, script: str, **changes: Any) -> ContainerTask:
+        values: dict[str, Any] = {
+            "name": f"vlmhb-test-{secrets.token_hex(6)}",
+            "image": self.image,
+            "command": ("sh", "-c", script),
+            "labels": {LABEL: self.run_label},
+            "limits": Limits(memory_mib=64, cpus=0.5, pids=32, tmp_mib=16),
+        }
+        return ContainerTask(**{**values, **changes})
+
+    def run(self, script: str, **changes: Any) -> TaskExit:
+        scheduler = LocalScheduler(interval_s=0.02, grace_s=1.0)
+        return scheduler.run(
+            self.task(script, **changes), engine=self.engine, log=self.log, timeout_s=PATIENCE_S
+        )
+
+    def start(self, script: str, **changes: Any) -> Handle:
+        """Returns when the script has said `ready`."""
+        handle = self.engine.start(self.task(f"echo ready; {script}", **changes), log=self.log)
+        wait_until(lambda: self.log.exists() and "ready" in self.said())
+        return handle
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not done():
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.02)

@@ -1,0 +1,45 @@
+"""A tiny image made of this machine's own programs: no registry and no download."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+from vlmhb.engines.container import ContainerEngine
+
+PROGRAMS = ("sh", "cat", "dd", "env", "id", "ls", "sleep", "touch", "true")
+
+
+def tools_image(engine: ContainerEngine) -> str:
+    """An image with a shell and a few programs of this machine; imported once per content."""
+    archive = _tools_archive()
+    tag = f"localhost/vlmhb-test/tools:{hashlib.sha256(archive).hexdigest()[:12]}"
+    if engine.image_id(tag) is None:
+        words = [engine.dialect.program, "import", "--change", "ENV PATH=/bin", "-", tag]
+        subprocess.run(words, input=archive, check=True, capture_output=True)
+    return tag
+
+
+def _tools_archive() -> bytes:
+    """A tar that depends only on the programs: equal content, equal bytes."""
+    files: dict[str, Path] = {}
+    for name in PROGRAMS:
+        path = Path(str(shutil.which(name))).resolve()
+        files[f"bin/{name}"] = path
+        listed = subprocess.run(["ldd", str(path)], capture_output=True, text=True, check=False).stdout
+        files.update(
+            {library.lstrip("/"): Path(library).resolve() for library in re.findall(r"(/\S+) \(", listed)}
+        )
+    text = io.BytesIO()
+    with tarfile.open(fileobj=text, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, path in sorted(files.items()):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = path.stat().st_size, 0o755
+            with path.open("rb") as source:
+                archive.addfile(entry, source)
+    return text.getvalue()

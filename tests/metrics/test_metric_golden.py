@@ -1,0 +1,79 @@
+"""Every metric equals its source on every golden vector, per sample and over the corpus."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vlmhb_benchmarks.metrics import aggregate, get_metric
+from vlmhb_benchmarks.metrics.base import SampleScore
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "metrics"
+FILES = sorted(path for path in GOLDEN.glob("*.json") if path.name != "pandas_columns.json")
+
+
+def load(path: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return data
+
+
+CASES = [
+    pytest.param(path.stem, case, id=f"{path.stem}-{index}")
+    for path in FILES
+    for index, case in enumerate(load(path)["cases"])
+]
+
+
+def check(found: float | None, *, case: dict[str, Any]) -> None:
+    expected = case["value"]
+    if expected is None:
+        assert found is None
+    else:
+        assert found == pytest.approx(expected, abs=6e-4 if case.get("digits") == 3 else 1e-12)
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_sample(name: str, case: dict[str, Any]) -> None:
+    score = get_metric(name).score(case["prediction"], case["references"])
+    check(score.value, case=case)
+    assert (score.value is None) == (score.parts is None)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_corpus(path: Path) -> None:
+    data = load(path)
+    metric = get_metric(data["metric"])
+    for corpus in data["corpora"]:
+        pairs = zip(corpus["predictions"], corpus["references"], strict=True)
+        scores: list[SampleScore] = [metric.score(prediction, references) for prediction, references in pairs]
+        check(aggregate(metric, scores), case=corpus)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_enough_vectors_and_each_says_where_it_is_from(path: Path) -> None:
+    cases = load(path)["cases"]
+    assert len(cases) >= 20
+    assert all(case["source"] for case in cases)
+
+
+def test_kie_parts_are_the_hand_counted_fields() -> None:
+    metric = get_metric("kie_f1")
+    for case in load(GOLDEN / "kie_f1.json")["cases"]:
+        if "hits" in case:
+            assert metric.score(case["prediction"], case["references"]).parts == tuple(case["hits"])
+
+
+def test_every_built_in_has_vectors_or_shares_the_parts_of_one_that_has() -> None:
+    from vlmhb_benchmarks.metrics.registry import BUILT_IN
+
+    covered = {load(path)["metric"] for path in FILES}
+    assert {metric.info.name for metric in BUILT_IN} - covered == {"kie_precision", "kie_recall"}
+
+
+def test_kie_precision_and_recall_by_hand() -> None:
+    answer, gold = '{"a": "x", "b": "no", "d": "?"}', ['{"a": "x", "b": "y", "c": "z", "e": "w"}']
+    assert get_metric("kie_precision").score(answer, gold).value == pytest.approx(1 / 3)
+    assert get_metric("kie_recall").score(answer, gold).value == pytest.approx(1 / 4)
+    assert get_metric("kie_f1").score(answer, gold).value == pytest.approx(2 / 7)

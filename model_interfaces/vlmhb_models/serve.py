@@ -58,6 +58,7 @@ def serve(config: ServeConfig) -> int:
     if worker.state.status == "failed":
         in_flight.failure_told.wait(timeout=config.failed_linger_s)
         return _failed(f"model {config.name!r}: {worker.state.reason}", hint=worker.state.hint)
+    log.info("stopping")
     server.shutdown()
     if not in_flight.close(timeout_s=config.grace_s):
         log.warning("stopped with requests unanswered after %g s", config.grace_s)

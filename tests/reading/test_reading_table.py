@@ -1,11 +1,12 @@
 """CSV files as people save them."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vlmhb.errors import ConfigUnreadable, NoRows, WrongEncoding
+from vlmhb.errors import ConfigUnreadable, NoRows, VlmhbError, WrongEncoding
 from vlmhb.reading.table import Table, read_table
 
 
@@ -91,7 +92,5 @@ def test_nothing_to_read(tmp_path: Path) -> None:
 def test_any_bytes_give_a_table_or_a_user_error(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
 ) -> None:
-    try:
+    with suppress(VlmhbError):
         table_of(tmp_path_factory.mktemp("fuzz"), data)
-    except NoRows:
-        pass

@@ -101,9 +101,9 @@ class Worker:
             log.exception("the model did not load")
             self.state = LoadState(status="failed", reason=describe_error(error))
         else:
-            log.info("model ready after %.1f s", self._clock() - started)
             self.state = LoadState(status="ready", details=details)
             self.settled.set()
+            log.info("model ready after %.1f s", self._clock() - started)
             return model
         self.settled.set()
         return None

@@ -57,9 +57,7 @@ def _build(raw: RawConfig, *, path: Path) -> ConfigResult:
             errors.append(BadValue(what, where=str(path), hint=f"known: {', '.join(known)}"))
     rows = tuple(result.row for result in built if result.row is not None)
     if not rows and not errors:
-        errors.append(
-            NoRows("there is nothing to evaluate", where=str(path), hint="write a row below the header")
-        )
+        errors.append(NoRows("there is nothing to evaluate", where=str(path)))
     warnings = dict.fromkeys(text for result in built for text in result.warnings)
     config = RunConfig.model_validate({"path": path, "rows": rows, **settings, "warnings": tuple(warnings)})
     return ConfigResult(config=config, errors=_unique(errors))

@@ -40,7 +40,7 @@ class _Record:
 def read_table(path: Path) -> Table:
     """Rows that can be read, and an error for each that cannot.
 
-    Raises `ConfigUnreadable` when there is no file, `NoRows` when there is no header."""
+    Raises `ConfigUnreadable` when there is no file, `NoRows` or `BadValue` when there is no header."""
     data = read_bytes(path)
     text = decode(data)
     records: list[_Record] = []

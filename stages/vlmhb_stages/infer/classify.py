@@ -1,6 +1,7 @@
 """Which failure an HTTP answer or a broken connection is, and whether asking again can help. Pure.
 
-Messages come as the server wrote them, at any length: who knows the key hides it there, and cuts them only then.
+Messages come as the server wrote them, at any length: who knows the key hides it there, and cuts them only
+then.
 """
 
 from __future__ import annotations
@@ -78,10 +79,8 @@ def retry_after(value: str | None, *, now: float) -> float | None:
     unreadable."""
     if value is None:
         return None
-    try:
+    if re.fullmatch(r"\s*-?\d{1,9}(\.\d+)?\s*", value):
         return max(0.0, float(value))
-    except ValueError:
-        pass
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
     except ValueError:

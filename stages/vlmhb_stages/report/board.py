@@ -9,6 +9,7 @@ from vlmhb_stages.contracts import MetricValue
 from vlmhb_stages.report.model import EvaluationReport
 from vlmhb_stages.report.worst import full_marks
 
+WIDE = 7  # benchmarks that fit side by side
 MAX_SLICES = 40  # rows of one heat map; the JSON has all
 
 
@@ -19,6 +20,13 @@ class Entry:
     anchor: str
     report: EvaluationReport
     best: bool = False
+
+    @property
+    def search(self) -> str:
+        """What the filter looks in, in lower case."""
+        item = self.report
+        parts = (item.id, item.model, item.framework or "", item.benchmark, item.task_type, *item.tags)
+        return " ".join(parts).lower()
 
     @property
     def metric(self) -> MetricValue | None:
@@ -49,6 +57,16 @@ class Row:
 class Board:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+
+    @property
+    def tall(self) -> bool:
+        """Many benchmarks and few models read better with a line for each benchmark."""
+        return len(self.columns) > max(WIDE, len(self.rows))
+
+    def search_of(self, *, model: str | None = None, benchmark: str | None = None) -> str:
+        """The search texts of all evaluations of a model or of a benchmark."""
+        found = (entry for row in self.rows for cell in row.cells for entry in cell)
+        return " ".join(e.search for e in found if model == e.report.model or benchmark == e.report.benchmark)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,16 +42,18 @@ def nice_scale(values: list[float], *, least: float = 0.0) -> Scale:
     if top <= 0:
         return Scale(low=min([*values, 0.0]), high=1.0)
     unit = 10.0 ** math.floor(math.log10(top))
-    high = next(step * unit for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * unit >= top * 0.9999)
+    high = next(
+        step * unit for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * unit >= top * 0.9999
+    )
     return Scale(low=min([*values, 0.0]), high=high)
 
 
 def bar(value: float, *, low: float | None, high: float | None, scale: Scale) -> Markup:
     """A bar from 0 to `value` with a whisker from `low` to `high`."""
     zero = max(scale.low, 0.0)
-    shapes = [
-        _line("grid", at=scale.at(tick), top=0, bottom=24) for tick in scale.ticks
-    ] + [_rect("fill", x=scale.at(min(zero, value)), y=6, width=scale.width(*sorted((zero, value))), height=12)]
+    shapes = [_line("grid", at=scale.at(tick), top=0, bottom=24) for tick in scale.ticks] + [
+        _rect("fill", x=scale.at(min(zero, value)), y=6, width=scale.width(*sorted((zero, value))), height=12)
+    ]
     if low is not None and high is not None:
         shapes.append(_span("whisker", start=scale.at(low), end=scale.at(high), y=12))
         shapes += [_line("whisker", at=scale.at(end), top=8, bottom=16) for end in (low, high)]

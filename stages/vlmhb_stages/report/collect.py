@@ -90,9 +90,7 @@ def collect(evaluation: ReportEvaluation, *, resolve: Callable[[str], Path]) -> 
     reader.final_predictions(folders.file("predictions.jsonl"), keep=tally.add)
     counts = _counts(metrics, summary=summary, tally=tally, planned=planned.count)
     _check(counts, tally=tally, folders=folders, reader=reader)
-    speed = throughput(
-        folders.file("attempts.jsonl"), reader=reader, summary=summary, timings=tally.timings
-    )
+    speed = throughput(folders.file("attempts.jsonl"), reader=reader, summary=summary, timings=tally.timings)
     report = EvaluationReport(
         id=evaluation.id,
         **_identity(info),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from os.path import commonprefix
 
 from rapidfuzz.distance import Levenshtein
 
@@ -63,7 +62,9 @@ class _Run:
 def _start(reference: str, answer: str) -> int:
     if max(len(reference), len(answer)) <= WINDOW:
         return 0
-    return max(len(commonprefix([reference, answer])) - LEAD, 0)
+    pairs = enumerate(zip(reference, answer, strict=False))
+    first = next((index for index, (left, right) in pairs if left != right), min(len(reference), len(answer)))
+    return max(first - LEAD, 0)
 
 
 def _runs(left: str, right: str) -> Iterator[_Run]:

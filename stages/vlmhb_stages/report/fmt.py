@@ -17,6 +17,11 @@ def metric(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
 
 
+def axis(value: float) -> str:
+    """A tick: as few digits as it has."""
+    return f"{value:.4g}"
+
+
 def interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{metric(low)}–{metric(high)}"
 

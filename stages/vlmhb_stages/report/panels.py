@@ -66,7 +66,10 @@ def _order(item: Bar, *, sign: int) -> float:
 def _scale(metrics: list[MetricValue]) -> Scale:
     """Shares always run from 0 to their full marks, so that panels can be compared; error rates may exceed 1."""
     seen = [
-        value for metric in metrics for value in (metric.value, metric.ci_low, metric.ci_high) if value is not None
+        value
+        for metric in metrics
+        for value in (metric.value, metric.ci_low, metric.ci_high)
+        if value is not None
     ]
     if metrics[0].direction == "higher":
         return Scale(low=min([*seen, 0.0]), high=max(full_marks(metric) for metric in metrics))

@@ -40,14 +40,12 @@ class Detail:
     over: int
     upper: float
     isolation: str
-    search: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpeedRow:
     entry: Entry
     chart: Markup | None
-    search: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,13 +114,12 @@ def isolation_statement(item: EvaluationReport) -> str:
     place = places.get(item.isolation, f"Isolation: {item.isolation or 'not recorded'}")
     network = networks.get(item.network, f"network: {item.network or 'not recorded'}")
     missing = ", ".join(item.not_enforced)
-    end = f"Asked for but not enforced: {missing}." if missing else "All limits that were asked for were in force."
+    end = (
+        f"Asked for but not enforced: {missing}."
+        if missing
+        else "All limits that were asked for were in force."
+    )
     return f"{place}, {network}. {end}"
-
-
-def search_text(item: EvaluationReport) -> str:
-    parts = (item.id, item.model, item.framework or "", item.benchmark, item.task_type, *item.tags)
-    return " ".join(parts).lower()
 
 
 def _isolations(reports: Sequence[EvaluationReport]) -> tuple[Isolation, ...]:
@@ -139,7 +136,7 @@ def _speed(entries: Sequence[Entry]) -> tuple[SpeedRow, ...]:
     for entry in entries:
         latency = entry.report.performance.latency_s
         chart = spread(latency, scale=scale) if latency else None
-        rows.append(SpeedRow(entry=entry, chart=chart, search=search_text(entry.report)))
+        rows.append(SpeedRow(entry=entry, chart=chart))
     return tuple(rows)
 
 
@@ -152,7 +149,6 @@ def _detail(entry: Entry, item: Collected) -> Detail:
         over=latency.over if latency else 0,
         upper=latency.upper if latency else 0.0,
         isolation=isolation_statement(entry.report),
-        search=search_text(entry.report),
     )
 
 

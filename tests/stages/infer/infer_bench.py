@@ -1,4 +1,5 @@
-"""A `/vlmhb` folder for the driver in a test: inputs, media, out, and a way to run it and read what it left."""
+"""A `/vlmhb` folder for the driver in a test: inputs, media, out, and a way to run it and read what it
+left."""
 
 from __future__ import annotations
 
@@ -118,11 +119,15 @@ class Bench:
         return [event for event in found if event["type"] == type_]
 
 
-QUICK = RetryPolicy(attempts=3, base_s=0.001, max_s=0.002, timeout_first_token_s=5, timeout_total_s=10, server_wait_s=20)
+QUICK = RetryPolicy(
+    attempts=3, base_s=0.001, max_s=0.002, timeout_first_token_s=5, timeout_total_s=10, server_wait_s=20
+)
 GREEDY = Decoding(temperature=0.0, max_tokens=64)
 
 
-def sample(sample_id: str, *images: ImageRef, error: SampleError | None = None, prompt: str = "ask") -> Sample:
+def sample(
+    sample_id: str, *images: ImageRef, error: SampleError | None = None, prompt: str = "ask"
+) -> Sample:
     messages = (Message(role="user", content=f"{prompt} {sample_id}"),)
     return Sample(sample_id=sample_id, messages=messages, images=images, error=error)
 

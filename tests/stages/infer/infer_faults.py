@@ -130,7 +130,11 @@ def _sample_id(body: dict[str, Any]) -> str:
 
 
 def chunk(
-    content: str | None = None, *, finish: str | None = None, usage: tuple[int, int] | None = None, **delta: Any
+    content: str | None = None,
+    *,
+    finish: str | None = None,
+    usage: tuple[int, int] | None = None,
+    **delta: Any,
 ) -> bytes:
     """One `data:` event of a stream."""
     data: dict[str, Any] = {"object": "chat.completion.chunk", "choices": []}

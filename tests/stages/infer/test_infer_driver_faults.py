@@ -148,7 +148,9 @@ def test_a_hanging_request_is_a_timeout(bench: Bench, fault: Handler) -> None:
 
 def test_a_slow_first_token_is_waited_for(bench: Bench) -> None:
     bench.write_samples(samples(1))
-    slow = streaming(0.1, chunk("slow"), 0.1, chunk(" but right"), chunk(finish="stop"), chunk(usage=(3, 5)), DONE)
+    slow = streaming(
+        0.1, chunk("slow"), 0.1, chunk(" but right"), chunk(finish="stop"), chunk(usage=(3, 5)), DONE
+    )
     with FaultServer(everything=slow) as server:
         assert bench.run(bench.http(server.base_url)) == 0
     record = bench.predictions[0]
@@ -193,7 +195,18 @@ def test_states_that_are_not_errors(bench: Bench, answer: Handler, status_: str,
 
 @pytest.mark.parametrize(
     "text",
-    ["NA", "None", "null", "007", "1.50", "я" * 40_000, "a\r\nb\u2028c\x00\x07\t", 'кавычки «"» и \\', "🙂", " padded  "],
+    [
+        "NA",
+        "None",
+        "null",
+        "007",
+        "1.50",
+        "я" * 40_000,
+        "a\r\nb\u2028c\x00\x07\t",
+        'кавычки «"» и \\',
+        "🙂",
+        " padded  ",
+    ],
 )
 @pytest.mark.parametrize("streamed", [True, False])
 def test_texts_survive_byte_for_byte(bench: Bench, text: str, streamed: bool) -> None:

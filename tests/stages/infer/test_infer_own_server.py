@@ -111,7 +111,10 @@ def test_a_hung_server_that_nobody_replaces_is_believed_again(bench: Bench) -> N
     bench.write_samples(samples(2))
     fast = SpedUp()
     with FaultServer(socket_path=bench.socket, script={"s0": [hang]}) as server:
-        assert bench.run(bench.own(retry=HUNG.model_copy(update={"server_wait_s": 99})), runtime=fast.runtime()) == 0
+        assert (
+            bench.run(bench.own(retry=HUNG.model_copy(update={"server_wait_s": 99})), runtime=fast.runtime())
+            == 0
+        )
     assert server.counts == {"s0": 2, "s1": 1}
     assert len(bench.events("restart_server")) == 1
     assert 30 <= fast.now < 32

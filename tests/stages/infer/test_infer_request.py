@@ -56,19 +56,26 @@ def test_images_go_before_the_text_as_they_are(bench: Bench) -> None:
         ((Message(role="user", content=""),), [[{"type": "image_url"}]]),
         ((Message(role="system", content="s"),), ["s", [{"type": "image_url"}]]),
         (
-            (Message(role="user", content="a"), Message(role="assistant", content="b"), Message(role="user", content="c")),
+            (
+                Message(role="user", content="a"),
+                Message(role="assistant", content="b"),
+                Message(role="user", content="c"),
+            ),
             [[{"type": "image_url"}, {"type": "text"}], "b", "c"],
         ),
     ],
 )
-def test_where_images_go_in_other_conversations(messages: tuple[Message, ...], contents: list[object]) -> None:
+def test_where_images_go_in_other_conversations(
+    messages: tuple[Message, ...], contents: list[object]
+) -> None:
     core = render_core(
         Sample(sample_id="s", messages=messages), data_urls=[b"data:x"], model="m", decoding=Decoding()
     )
     body = json.loads(ChatRequest(sample_id="s", request_hash="h", core=core).body(stream=False))
     found = [message["content"] for message in body["messages"]]
     assert [
-        content if isinstance(content, str) else [{"type": part["type"]} for part in content] for content in found
+        content if isinstance(content, str) else [{"type": part["type"]} for part in content]
+        for content in found
     ] == contents
 
 
@@ -91,7 +98,9 @@ def test_an_image_that_is_not_the_prepared_one_costs_its_sample_only(bench: Benc
         assert bench.run(spec) == 0
         assert server.counts == {"s0": 1, "s2": 1}
         failed = bench.by_id["s1"]
-        assert failed.error is not None and failed.error.kind == "bad_image" and "1.png" in failed.error.message
+        assert (
+            failed.error is not None and failed.error.kind == "bad_image" and "1.png" in failed.error.message
+        )
         assert bench.run(spec) == 0
     assert server.counts == {"s0": 1, "s2": 1}
     assert len(bench.predictions) == 3
@@ -153,8 +162,8 @@ def test_a_base_url_that_cannot_be_asked(bench: Bench, url: str) -> None:
 def test_redirects_are_not_followed(bench: Bench) -> None:
     """A key must not travel to another host."""
     bench.write_samples(samples(1))
-    with FaultServer(everything=saying("elsewhere")) as other:
-        with FaultServer(everything=status(307, Location=other.base_url)) as server:
-            assert bench.run(bench.http(server.base_url)) == 0
+    with FaultServer(everything=saying("elsewhere")) as other, FaultServer() as server:
+        server.everything = status(307, Location=other.base_url)
+        assert bench.run(bench.http(server.base_url)) == 0
     assert len(server.asked) == 1 and other.asked == []
     assert bench.predictions[0].status == "error"

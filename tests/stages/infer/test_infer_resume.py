@@ -105,7 +105,11 @@ def test_errors_are_tried_again_and_their_attempts_stay(bench: Bench, fault: Han
 
 @pytest.mark.parametrize(
     "answer",
-    [saying("", finish="content_filter"), saying("cut", finish="length"), status(400, "context length exceeded")],
+    [
+        saying("", finish="content_filter"),
+        saying("cut", finish="length"),
+        status(400, "context length exceeded"),
+    ],
 )
 def test_states_of_the_answer_are_final(bench: Bench, answer: Handler) -> None:
     bench.write_samples(samples(2))
@@ -136,7 +140,11 @@ def test_changed_prompts_and_images_are_asked_again_and_only_those(bench: Bench)
     with FaultServer() as server:
         spec = bench.http(server.base_url)
         bench.run(spec)
-        new: list[Sample] = [*old[:3], sample("s3", bench.image("3.png", b"edited")), sample("s4", prompt="please ask")]
+        new: list[Sample] = [
+            *old[:3],
+            sample("s3", bench.image("3.png", b"edited")),
+            sample("s4", prompt="please ask"),
+        ]
         bench.write_samples(new)
         assert bench.run(spec) == 0
     assert server.counts == {"s0": 1, "s1": 1, "s2": 1, "s3": 2, "s4": 2}
@@ -154,7 +162,8 @@ def test_decoding_is_part_of_the_request_and_runtime_options_are_not(bench: Benc
 
 
 def test_records_are_imported_from_previous_artifacts(bench: Bench) -> None:
-    """B4: limit raised, URL spelled differently: only the new samples run, and each record says where it is from."""
+    """B4: limit raised, URL spelled differently: only the new samples run, and each record says where it is
+    from."""
     bench.write_samples(samples(20))
     with FaultServer(always={"s3": status(500)}) as server:
         bench.run(bench.http(server.base_url))

@@ -1,0 +1,23 @@
+"""`make bench`: prints one table per measurement."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from benches import driver, stages, startup
+from benches.timing import Row, table
+
+BENCHES = {"startup": startup.measure, "stages": stages.measure, "driver": driver.measure}
+
+
+def main(names: list[str]) -> None:
+    for name in names or list(BENCHES):
+        with tempfile.TemporaryDirectory(prefix="vlmhb-bench-") as folder:
+            rows: list[Row] = BENCHES[name](Path(folder))
+        print(f"\n## {name}\n")
+        print(table(rows))
+
+
+main(sys.argv[1:])

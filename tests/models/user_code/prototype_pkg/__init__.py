@@ -1,0 +1,1 @@
+"""A prototype user's own model package, written without any knowledge of this project."""

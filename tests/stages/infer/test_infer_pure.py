@@ -1,0 +1,212 @@
+"""The pure parts: server-sent events, Retry-After, wording of errors, images, counts."""
+
+from __future__ import annotations
+
+import base64
+import json
+from email.utils import formatdate
+from pathlib import Path
+
+import aiohttp
+import pytest
+from infer_bench import Bench
+from vlmhb_stages.contracts import HttpBackend, ImageRef, Prediction, SampleError, Status
+from vlmhb_stages.infer.classify import error_message, from_exception, from_status, retry_after
+from vlmhb_stages.infer.completion import StreamedCompletion, whole_completion
+from vlmhb_stages.infer.endpoint import http_endpoint
+from vlmhb_stages.infer.images import ImageStore, mime_type
+from vlmhb_stages.infer.outcomes import Answer
+from vlmhb_stages.infer.sse import EventSplitter
+from vlmhb_stages.infer.tally import Fate, Tally
+
+STREAM = 'data: {"a": 1}\n\n: comment\r\nevent: x\r\ndata:{"ё": 2}\r\n\r\ndata: [DONE]\n\n'.encode()
+
+
+def test_events_come_out_the_same_however_the_bytes_arrive() -> None:
+    for size in range(1, len(STREAM) + 1):
+        splitter = EventSplitter()
+        found = [p for at in range(0, len(STREAM), size) for p in splitter.feed(STREAM[at : at + size])]
+        assert found == ['{"a": 1}', '{"ё": 2}', "[DONE]"]
+
+
+def test_a_line_without_its_end_is_not_told() -> None:
+    assert EventSplitter().feed(b'data: {"a"') == []
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("7", 7.0),
+        ("1.5", 1.5),
+        ("-3", 0.0),
+        ("soon", None),
+        ("", None),
+        ("nan", None),
+        ("inf", None),
+    ],
+)
+def test_retry_after_seconds(value: str | None, seconds: float | None) -> None:
+    assert retry_after(value, now=0.0) == seconds
+
+
+def test_retry_after_dates() -> None:
+    date = formatdate(1_800_000_030, usegmt=True)
+    assert retry_after(date, now=1_800_000_000.0) == 30.0
+    assert retry_after(date, now=1_800_000_099.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"error": {"message": "m", "code": "c", "type": "t"}}', "m (c, t)"),
+        (b'{"error": {"message": "m", "code": null}}', "m"),
+        (b'{"error": "plain"}', "plain"),
+        (b'{"detail": "of FastAPI"}', "of FastAPI"),
+        (b"<h1>Bad gateway</h1>", "<h1>Bad gateway</h1>"),
+        (b"[1]", "[1]"),
+        (b"", ""),
+        (b"\xff", "\ufffd"),
+    ],
+)
+def test_error_messages(body: bytes, message: str) -> None:
+    assert error_message(body) == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens",
+        "The decoder prompt (length 5000) is longer than the maximum model length of 4096.",
+        "The input (5000 tokens) is longer than the model's context length (4096 tokens).",
+        "the request exceeds the available context size. try increasing the context size",
+        "prompt is too long: 210000 tokens > 200000 maximum",
+        "context overflow",
+        "Input is too long for requested model.",
+    ],
+)
+def test_wordings_of_context_overflow(message: str) -> None:
+    failure = from_status(400, headers={}, body=json.dumps({"error": {"message": message}}).encode(), now=0)
+    assert (failure.kind, failure.status, failure.retryable) == (
+        "context_overflow",
+        "context_overflow",
+        False,
+    )
+
+
+def test_a_rate_limit_in_tokens_is_no_overflow() -> None:
+    failure = from_status(429, headers={}, body=b"too many tokens per minute", now=0)
+    assert (failure.kind, failure.retryable) == ("rate_limited", True)
+
+
+def test_a_content_filter_that_answers_400_is_a_refusal() -> None:
+    failure = from_status(
+        400, headers={}, body=b'{"error": {"message": "x", "code": "content_filter"}}', now=0
+    )
+    assert (failure.status, failure.retryable) == ("refused", False)
+
+
+def test_connection_errors_never_show_request_headers() -> None:
+    info = aiohttp.RequestInfo(url=None, method="POST", headers={"Authorization": "Bearer k3y"})  # type: ignore[arg-type]
+    failure = from_exception(aiohttp.ClientResponseError(info, (), status=400, message="bad line"))
+    assert "k3y" not in failure.message and failure.kind == "invalid_response"
+
+
+@pytest.mark.parametrize(
+    ("url", "chat"),
+    [
+        ("http://h:8000", "http://h:8000/v1/chat/completions"),
+        ("http://h:8000/", "http://h:8000/v1/chat/completions"),
+        ("https://h/v1/", "https://h/v1/chat/completions"),
+        ("https://h/proxy/openai", "https://h/proxy/openai/v1/chat/completions"),
+        ("https://h/v1beta/openai", "https://h/v1beta/openai/chat/completions"),
+    ],
+)
+def test_base_urls(url: str, chat: str) -> None:
+    assert http_endpoint(HttpBackend(base_url=url), secret=None).chat == chat
+
+
+def test_an_endpoint_does_not_show_its_key() -> None:
+    assert "k3y" not in repr(http_endpoint(HttpBackend(base_url="http://h"), secret="k3y"))
+
+
+def test_ttft_and_latency_of_a_stream() -> None:
+    """The role chunk is no token, reasoning is; the usage chunk counts for the latency, [DONE] does not."""
+    stream = StreamedCompletion(started=10.0)
+    for now, delta in (
+        (11.0, {"role": "assistant"}),
+        (12.0, {"reasoning_content": "hm"}),
+        (14.0, {"content": "a"}),
+    ):
+        stream.feed(json.dumps({"choices": [{"delta": delta}]}), now=now)
+    stream.feed('{"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 4}}', now=15.0)
+    stream.feed("[DONE]", now=99.0)
+    answer = stream.outcome()
+    assert isinstance(answer, Answer)
+    assert (answer.ttft_s, answer.latency_s, answer.tpot_s, answer.text) == (2.0, 5.0, 1.0, "a")
+
+
+@pytest.mark.parametrize("tokens", [None, 0, 1, True, "4"])
+def test_no_tpot_without_a_second_token(tokens: object) -> None:
+    stream = StreamedCompletion(started=0.0)
+    stream.feed(
+        json.dumps({"choices": [{"delta": {"content": "a"}}], "usage": {"completion_tokens": tokens}}),
+        now=1.0,
+    )
+    stream.feed("[DONE]", now=2.0)
+    answer = stream.outcome()
+    assert isinstance(answer, Answer) and answer.tpot_s is None
+
+
+def test_content_in_parts() -> None:
+    body = b'{"choices": [{"message": {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}}]}'
+    answer = whole_completion(body, latency_s=1.0)
+    assert isinstance(answer, Answer) and answer.text == "ab"
+
+
+@pytest.mark.parametrize(
+    ("start", "mime"),
+    [
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"GIF89a", "image/gif"),
+        (b"RIFF\x00\x00\x00\x00WEBP", "image/webp"),
+        (b"RIFF\x00\x00\x00\x00WAVE", "application/octet-stream"),
+        (b"BM", "image/bmp"),
+        (b"II*\x00", "image/tiff"),
+        (b"MM\x00*", "image/tiff"),
+        (b"", "application/octet-stream"),
+    ],
+)
+def test_mime_types(start: bytes, mime: str) -> None:
+    assert mime_type(start) == mime
+
+
+def test_repeated_images_are_read_once_and_few_are_remembered(bench: Bench) -> None:
+    images = [bench.image(f"{i}.png") for i in range(4)]
+    store = ImageStore(bench.root / "in/media", remembered=2)
+    first = store.data_url(images[0])
+    assert base64.b64decode(first.partition(b",")[2]).endswith(b"0.png")
+    (bench.root / "in/media/0.png").unlink()
+    assert store.data_url(images[0]) is first
+    for image in images[1:]:
+        store.data_url(image)
+    with pytest.raises(Exception, match=r"0\.png: No such file"):
+        store.data_url(images[0])
+
+
+def test_an_absolute_path_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"x")
+    with pytest.raises(Exception, match="outside the media folder"):
+        ImageStore(tmp_path).data_url(ImageRef(path=str(tmp_path / "x"), sha256="", width=1, height=1))
+
+
+def test_counts() -> None:
+    tally = Tally()
+    tally.planned = 6
+    states: list[Status] = ["ok", "truncated", "refused", "context_overflow", "error", "skipped_budget"]
+    for status in states:
+        error = SampleError(kind="timeout", message="") if status == "error" else None
+        tally.add(Fate.of(Prediction(sample_id="s", request_hash="h", status=status, error=error)))
+    assert tally.counts.model_dump() == {"planned": 6, "ok": 2, "error": 3, "skipped": 1}
+    assert tally.is_complete and tally.answers_are_all_empty and tally.error_kinds == {"timeout": 1}

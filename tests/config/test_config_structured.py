@@ -91,6 +91,7 @@ def test_the_same_file_as_json_gives_the_same_rows(tmp_path: Path) -> None:
             "tags": ["one", "two"],
         },
         "prices": None,
+        "$schema": "run_config.schema.json",
     }
     for indent in (None, 2):
         result = read(tmp_path, json.dumps(data, indent=indent), name="u.json")

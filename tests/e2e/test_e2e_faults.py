@@ -89,7 +89,7 @@ def test_a_second_ctrl_c_kills_at_once(world: World) -> None:
     assert wait_for(lambda: any((world.workspace / "artifacts" / "infer").glob("*/out/events.jsonl")))
     os.kill(process.pid, signal.SIGINT)
     os.kill(process.pid, signal.SIGTERM)
-    process.communicate(timeout=25)
+    process.communicate(timeout=8)  # the driver alone would wait ten seconds for its request in flight
     assert process.returncode == 130
 
 

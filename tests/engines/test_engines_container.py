@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import subprocess
+import signal
 import sys
 from pathlib import Path
 
 import pytest
-from engine_bench import Bench
+from engine_bench import Bench, wait_until
 from vlmhb.command import run_command
 from vlmhb.engines.base import ImageSpec, Limits, Mount
 from vlmhb.errors import ImageMissing
@@ -118,8 +119,7 @@ def test_stop_kills_what_does_not_listen(bench: Bench) -> None:
 
 def test_stop_after_the_end_keeps_the_end(bench: Bench) -> None:
     handle = bench.engine.start(bench.task("exit 5"), log=bench.log)
-    while handle.poll() is None:
-        handle.verify()
+    wait_until(lambda: handle.poll() is not None)
     handle.stop(grace_s=1)
     assert (handle.poll().code, handle.poll().reason) == (5, "exit")
 
@@ -130,21 +130,18 @@ def test_nothing_is_left_of_an_ended_container(bench: Bench) -> None:
     assert _containers(bench) == []
 
 
-def test_a_killed_client_is_replaced(bench: Bench) -> None:
-    handle = bench.start(
-        "while [ ! -e /vlmhb/in/go ]; do sleep 0.1; done; echo went on; exit 4",
-        mounts=(Mount(source=bench.folder, target="/vlmhb/in"),),
-    )
-    pids = run_command(["pgrep", "-f", f"^{bench.engine.name} run .*{bench.run_label}"]).stdout.split()
-    assert len(pids) == 1
-    subprocess.run(["kill", "-9", *pids], check=True)
-    first = handle.poll()
-    while first is None and run_command(["ps", "-o", "stat=", *pids]).stdout.startswith("S"):
-        first = handle.poll()
-    assert handle.poll() is None
-    (bench.folder / "go").touch()
-    while handle.poll() is None:
-        handle.verify()
+def test_a_killed_client_is_replaced(bench: Bench, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    script = "while [ ! -e /vlmhb/in/go ]; do sleep 0.1; done; echo went on; exit 4"
+    handle = bench.start(script, mounts=(Mount(source=shared, target="/vlmhb/in"),))
+    assert handle.verify() == ()
+    (pid,) = run_command(["pgrep", "-f", f"^{bench.engine.name} run .*{bench.run_label}"]).stdout.split()
+    os.kill(int(pid), signal.SIGKILL)
+    attach = ["pgrep", "-f", f"^{bench.engine.name} attach"]
+    wait_until(lambda: handle.poll() is None and run_command(attach).ok)
+    (shared / "go").touch()
+    wait_until(lambda: handle.poll() is not None)
     assert (handle.poll().code, handle.poll().reason) == (4, "exit")
 
 

@@ -107,6 +107,15 @@ def test_unreadable_config_ends_with_one_line(
     assert line.startswith("VHB502: config ") and said in line and line.count("\n") == 1
 
 
+def test_libraries_are_told_to_stay_offline_unless_the_card_says_otherwise(
+    ready_server: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    told = ready_server("Environment").get("/v1/models").body["data"][0]["vlmhb"]
+    assert (told["ORT_DISABLE_TELEMETRY"], told["HF_HUB_OFFLINE"]) == ("1", "0")
+
+
 def test_sigterm_on_an_idle_server_ends_it_and_removes_the_socket(ready_server: Start) -> None:
     served = ready_server()
     served.process.send_signal(signal.SIGTERM)

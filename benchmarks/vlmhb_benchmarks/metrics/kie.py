@@ -116,9 +116,7 @@ class KieScore:
 
 def _compare(answer: Fields, gold: Fields, *, reference: str) -> SampleScore:
     right = (answer & gold).total()
-    hits = Hits(
-        right=float(right), wrong=float(answer.total() - right), missed=float(gold.total() - right)
-    )
+    hits = Hits(right=float(right), wrong=float(answer.total() - right), missed=float(gold.total() - right))
     value = f1(hits)
     return SampleScore(value=1.0 if value is None else value, parts=tuple(hits), matched_reference=reference)
 

@@ -1,4 +1,4 @@
-"""Decodes an image for an OCR engine: upright, RGB, and no larger than the engine is worth giving."""
+"""Decodes an image for an OCR engine: upright, RGB on white, and no larger than the engine is worth giving."""
 
 from __future__ import annotations
 
@@ -22,9 +22,21 @@ def decode_rgb(data: bytes, *, max_side: int) -> Image:
     try:
         with pillow.open(io.BytesIO(data)) as opened:
             opened.draft("RGB", (max_side, max_side))
-            image = ImageOps.exif_transpose(opened).convert("RGB")
+            image = _rgb(ImageOps.exif_transpose(opened))
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for files it cannot read
         raise BadImage(f"the image cannot be decoded: {error}") from error
     if max(image.size) > max_side:
         image.thumbnail((max_side, max_side), pillow.Resampling.LANCZOS)
     return image
+
+
+def _rgb(image: Image) -> Image:
+    """Transparent parts become white paper, 16-bit grey is scaled: Pillow's own conversion would blacken both."""
+    from PIL import Image as pillow
+
+    if image.mode.startswith("I"):
+        return image.convert("I").point(lambda value: value * (1 / 257)).convert("L").convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layer = image.convert("RGBA")
+    return pillow.alpha_composite(pillow.new("RGBA", layer.size, "white"), layer).convert("RGB")

@@ -23,8 +23,11 @@ class InFlight:
             self._count -= 1
             self._idle.notify_all()
 
-    def close(self, *, timeout_s: float) -> bool:
-        """Marks the end and waits for the requests inside; whether all of them have ended."""
+    def close(self) -> None:
+        """From now on new requests are refused."""
         self.closed = True
+
+    def wait_idle(self, *, timeout_s: float) -> bool:
+        """Whether all requests have ended within the time."""
         with self._idle:
             return self._idle.wait_for(lambda: self._count == 0, timeout=timeout_s)

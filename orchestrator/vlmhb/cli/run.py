@@ -108,6 +108,7 @@ def plan(
         limit=limit,
         cards=tuple(cards or ()),
         vlm_base=vlm_base,
+        starts=False,
     )
     prepared = application.prepare(request, console=console)
     for error in prepared.errors:

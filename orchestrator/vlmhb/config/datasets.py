@@ -10,7 +10,7 @@ from typing import Literal
 from vlmhb.cards import Registry
 from vlmhb.contracts import BenchmarkCard, EvaluationRow, TaskType
 from vlmhb.errors import BadDataset, BadValue, DatasetMissing, UnknownName
-from vlmhb.reading.names import name_hint
+from vlmhb.reading.names import name_hint, nearest
 
 from .problems import Problems, Sources
 from .roots import Roots, first_existing
@@ -112,9 +112,10 @@ def _unknown(problems: Problems, *, registry: Registry, roots: Roots) -> Unknown
     except UnknownName as error:
         if any(card.name == row.dataset for card in registry.benchmarks):
             return error
-    hint = name_hint(row.dataset, [*folders, *(card.name for card in registry.benchmarks)])
-    fallback = f"make a card, a folder Datasets/{task}/{row.dataset}, or give the column dataset_path"
-    return UnknownName(f"no benchmark '{row.dataset}'", where=where, hint=hint or fallback)
+    known = [*folders, *(card.name for card in registry.benchmarks)]
+    ways = f"make a card, a folder Datasets/{task}/{row.dataset}, or give the column dataset_path"
+    hint = name_hint(row.dataset, known) if nearest(row.dataset, known) else ways
+    return UnknownName(f"no benchmark '{row.dataset}'", where=where, hint=hint)
 
 
 def _by_layout(problems: Problems, *, path: Path) -> FoundDataset:

@@ -24,6 +24,7 @@ def run_config_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "anyOf": [{"required": ["evaluations"]}, {"required": ["matrix"]}],
         "properties": {
+            "$schema": {"type": "string", "description": "this schema, for editors"},
             "defaults": _row(refs, description="values for every evaluation that does not give its own"),
             "evaluations": {"type": "array", "items": _row(refs, description="one model on one benchmark")},
             "matrix": _row(axes, description="every combination of the listed values"),

@@ -21,6 +21,7 @@ from .upstream_json import is_upstream_run, upstream_run
 
 SETTINGS = ("engine", "scheduler", "budget", "prices")
 KEYS = ("defaults", "evaluations", "matrix", *SETTINGS)
+_FOR_EDITORS = "$schema"
 _FORM = "the file is a mapping with evaluations: [...] or matrix: {...}"
 MAX_CELLS = 100_000  # of a matrix
 
@@ -53,7 +54,7 @@ class _Reader:
 
     def read(self, fields: Mapping[str, Node]) -> RawConfig:
         for name, item in fields.items():
-            if name not in KEYS:
+            if name not in KEYS and name != _FOR_EDITORS:
                 where = Place(file=self._file, row=item.line)
                 self._errors.append(
                     UnknownColumn(f"unknown key '{name}'", where=str(where), hint=name_hint(name, KEYS))

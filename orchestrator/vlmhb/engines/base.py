@@ -82,6 +82,9 @@ class Handle(Protocol):
     def poll(self) -> TaskExit | None:
         """The exit when it has ended, else None."""
 
+    def terminate(self) -> None:
+        """Sends SIGTERM and returns at once; `poll` tells when it has ended."""
+
     def stop(self, *, grace_s: float) -> None:
         """SIGTERM, then SIGKILL after `grace_s`. Returns when it is gone."""
 

@@ -52,6 +52,13 @@ class ContainerHandle:
                 self._exit = self._finish()
         return self._exit
 
+    def terminate(self) -> None:
+        if self.poll() is not None:
+            return
+        self._stopped = True
+        if cid := self._wait_for_id():
+            run_command([self._program, "kill", "--signal", "TERM", cid], timeout_s=CLIENT_END_S)
+
     def stop(self, *, grace_s: float) -> None:
         if self.poll() is not None:
             return

@@ -46,12 +46,17 @@ class ProcessHandle:
                 self._exit = self._finish(self._client)
         return self._exit
 
-    def stop(self, *, grace_s: float) -> None:
+    def terminate(self) -> None:
         if self.poll() is not None or self._client is None:
             return
         self._stopped = True
         with suppress(ProcessLookupError):
             os.killpg(self._client.pid, signal.SIGTERM)
+
+    def stop(self, *, grace_s: float) -> None:
+        self.terminate()
+        if self._exit is not None or self._client is None:
+            return
         deadline = self._clock() + grace_s
         while not _has_ended(self._client.pid) and self._clock() < deadline:
             time.sleep(TICK_S)

@@ -13,7 +13,15 @@ from vlmhb.execution.stages import Companion, StageJob
 from vlmhb.facts import dataset_mount
 from vlmhb.plan.fingerprint import annotation_name, model_identity
 from vlmhb.plan.model import Facts
-from vlmhb.plan.specs import PREVIOUS, backend_of, evaluate_spec, infer_spec, legacy_stem, prepare_spec
+from vlmhb.plan.specs import (
+    PREVIOUS,
+    answers_target,
+    backend_of,
+    evaluate_spec,
+    infer_spec,
+    legacy_stem,
+    prepare_spec,
+)
 from vlmhb.store.artifacts import Artifact
 from vlmhb.store.files import read_json
 from vlmhb.store.hashing import sha256_json
@@ -67,8 +75,7 @@ def infer_job(
             for name in previous
         ),
     ]
-    if evaluation.answers_file is not None:
-        target = f"/vlmhb/in/answers{evaluation.answers_file.suffix}"
+    if evaluation.answers_file is not None and (target := answers_target(evaluation)):
         mounts.append(Mount(source=evaluation.answers_file, target=target))
     if secrets is not None:
         mounts.append(Mount(source=secrets, target="/vlmhb/secrets"))
@@ -119,9 +126,13 @@ def evaluate_job(chain: Chain, *, session: Session, prepared: Manifest, inferred
     if annotation is not None:
         source = dataset_mount(chain.evaluation) / annotation
         mounts.append(Mount(source=source, target="/vlmhb/in/annotation.csv"))
-    stem = legacy_stem(chain.evaluation, created=inferred.created)
+    spec = evaluate_spec(
+        chain.evaluation, legacy_stem=legacy_stem(chain.evaluation, created=inferred.created)
+    )
+    if spec.answers is not None and chain.evaluation.answers_file is not None:
+        mounts.append(Mount(source=chain.evaluation.answers_file, target=spec.answers))
     return StageJob(
-        spec=evaluate_spec(chain.evaluation, legacy_stem=stem),
+        spec=spec,
         image=chain.facts.stages_image,
         mounts=tuple(mounts),
     )

@@ -37,6 +37,7 @@ def watch(
     tail = EventTail(events)
     watched = Watched(exit=TaskExit(code=-1, reason="stopped"))
     last_sign = session.clock()
+    drain_until: float | None = None
     while True:
         ended = handle.poll()
         for event in tail.read():
@@ -46,9 +47,12 @@ def watch(
         if ended is not None:
             watched.exit = ended
             return watched
-        if session.stop.draining:
-            handle.stop(grace_s=KILL_GRACE_S if session.stop.killing else DRAIN_GRACE_S)
-        elif session.clock() - last_sign > session.hung_after_s:
+        if session.stop.killing or (drain_until is not None and session.clock() > drain_until):
+            handle.stop(grace_s=KILL_GRACE_S)
+        elif session.stop.draining and drain_until is None:
+            drain_until = session.clock() + DRAIN_GRACE_S
+            handle.terminate()
+        elif drain_until is None and session.clock() - last_sign > session.hung_after_s:
             watched.hung = True
             handle.stop(grace_s=KILL_GRACE_S)
         else:

@@ -12,7 +12,7 @@ from vlmhb.engines.container import ContainerEngine
 from vlmhb.errors import BuildFailed
 from vlmhb.images.base import Base, choose_base
 from vlmhb.images.inputs import LABEL, build_files, card_folder, inputs_sha256, lock_file
-from vlmhb.images.pins import Pin, write_pin
+from vlmhb.images.pins import Pin, read_pin, write_pin
 from vlmhb.images.steps import run_step
 from vlmhb.images.wheels import fetch_wheels
 
@@ -30,6 +30,8 @@ def build_container_image(
 ) -> Pin:
     maker = card_folder(card).parent / "base" / "make_base.py"
     chosen = choose_base(base, engine=engine, maker=maker, log=log)
+    if (pin := _unchanged(card, base=chosen, engine=engine, workspace=workspace)) is not None:
+        return pin
     with tempfile.TemporaryDirectory(prefix="vlmhb-build-") as scratch:
         context = Path(scratch) / "context"
         _fill_context(card, context=context)
@@ -79,6 +81,14 @@ def build_env(engine: ContainerEngine) -> dict[str, str]:
     if engine.cli("buildx", "version").ok:
         return {"DOCKER_BUILDKIT": "1", "BUILDX_BUILDER": "default", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
     return {"DOCKER_BUILDKIT": "0"}
+
+
+def _unchanged(card: ImageCard, *, base: Base, engine: ContainerEngine, workspace: Path) -> Pin | None:
+    """The pin of an image that is still here and would be built from the very same files and base."""
+    pin = read_pin(workspace, engine=engine.name, name=card.name)
+    if pin is None or (pin.inputs, pin.base_digest) != (inputs_sha256(card), base.digest):
+        return None
+    return pin if pin.ref == card.tag and engine.image_id(card.tag) == pin.digest else None
 
 
 def _fill_context(card: ImageCard, *, context: Path) -> None:

@@ -14,7 +14,9 @@ from vlmhb.store.hashing import sha256_json
 FINGERPRINT_VERSION = 1
 
 # Fields of a spec that cannot change its result (paths, names of files); all others are part of the identity.
-RUNTIME_SPEC_FIELDS = frozenset({"dataset", "predictions", "labels", "inputs", "annotation", "legacy_stem"})
+RUNTIME_SPEC_FIELDS = frozenset(
+    {"dataset", "predictions", "labels", "inputs", "annotation", "answers", "legacy_stem"}
+)
 
 
 def fingerprint(identity: dict[str, Any]) -> str:
@@ -73,6 +75,7 @@ def evaluate_identity(
         "labels": labels,
         "predictions": predictions,
         "annotation": annotation_sha(evaluation, facts),
+        "answers": facts.answers_sha256 if spec.answers else None,
     }
 
 

@@ -56,10 +56,15 @@ def infer_spec(
     )
 
 
+def answers_target(evaluation: ResolvedEvaluation) -> str | None:
+    """Where a stage sees the answers file."""
+    return f"/vlmhb/in/answers{evaluation.answers_file.suffix}" if evaluation.answers_file else None
+
+
 def backend_of(evaluation: ResolvedEvaluation, *, base_url: str | None) -> Backend:
     """Where the driver finds its answers: a file, a URL, or our own server's socket."""
-    if evaluation.answers_file is not None:
-        return ReplayBackend(answers=f"/vlmhb/in/answers{evaluation.answers_file.suffix}")
+    if answers := answers_target(evaluation):
+        return ReplayBackend(answers=answers)
     if base_url is not None:
         return HttpBackend(base_url=base_url, api_key_file=API_KEY_FILE if evaluation.api_key else None)
     return SocketBackend()
@@ -75,6 +80,8 @@ def evaluate_spec(evaluation: ResolvedEvaluation, *, legacy_stem: str) -> Evalua
         slices=benchmark.slices,
         extraction=benchmark.extraction,
         annotation=ANNOTATION if benchmark.loader == "annotation" else None,
+        # the prototype pairs rows by position, so its numbers depend on the order in the file
+        answers=answers_target(evaluation) if evaluation.profile == "upstream-0.1" else None,
         legacy_stem=legacy_stem,
         seed=evaluation.row.seed or 0,
     )

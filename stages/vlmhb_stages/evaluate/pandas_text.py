@@ -1,7 +1,8 @@
 """What a CSV column of texts becomes in pandas 2.2 when nobody says otherwise: upstream's evaluator read so.
 
 `NA` and the like become nan, columns of numbers lose leading zeros, one empty cell makes integers floats.
-Only profile `upstream-0.1` uses this. Not reproduced: types that differ between the chunks of a very large file.
+Only profile `upstream-0.1` uses this. Not reproduced: types that differ between the chunks of a very large file,
+floats with more than 17 digits before the point or below 1e-308.
 """
 
 from __future__ import annotations

@@ -72,18 +72,20 @@ class Asker:
             retry_error_callback=_last_outcome,
             sleep=self._sleep,
         )
-        sent = 0
+        sent, alone = 0, False
 
         async def attempt() -> Outcome:
-            nonlocal sent
-            sent += 1
-            return await self._attempt(request, number=sent)
+            nonlocal sent, alone
+            self._halt.check()
+            async with self._gate.turn(alone=alone) as life:
+                sent += 1
+                outcome = await self._attempt(request, number=sent, life=life)
+            alone = isinstance(outcome, Failure) and outcome.is_suspect
+            return outcome
 
         return Asked(outcome=await retrying(attempt), attempts=sent)
 
-    async def _attempt(self, request: ChatRequest, *, number: int) -> Outcome:
-        self._halt.check()
-        life = await self._gate.ready()
+    async def _attempt(self, request: ChatRequest, *, number: int, life: int) -> Outcome:
         started, before = self._runtime.wall(), self._runtime.perf()
         outcome = await self._client.ask(request)
         failure = outcome if isinstance(outcome, Failure) else None

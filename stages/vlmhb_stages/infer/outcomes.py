@@ -42,6 +42,11 @@ class Failure:
     server: Literal["fine", "gone", "hung"] = "fine"
 
     @property
+    def is_suspect(self) -> bool:
+        """The request may itself be what broke the server (it said nothing, not even a status)."""
+        return self.server != "fine" and self.status_code is None
+
+    @property
     def status(self) -> Status:
         if self.kind == "context_overflow":
             return "context_overflow"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from vlmhb_stages.events import EventWriter
 from vlmhb_stages.infer.halt import Halt
 from vlmhb_stages.infer.outcomes import Failure
 from vlmhb_stages.infer.runtime import Runtime
+from vlmhb_stages.infer.turnstile import Turnstile
 
 _POLL_S = 0.2
 _RESTART_S = 30.0  # how long a hung server may take to be replaced before a healthy old one is believed again
@@ -23,8 +25,10 @@ class ServerGone(Exception):
 class Gate(Protocol):
     """Stands before every request."""
 
-    async def ready(self) -> int:
-        """Returns when requests may be sent; the number names the server's present life.
+    def turn(self, *, alone: bool) -> AbstractAsyncContextManager[int]:
+        """Inside, one request may be sent; the number names the server's present life. `alone`: with no
+        other one
+        in flight.
 
         Raises `ServerGone`, and `Halted` when the driver is to stop."""
 
@@ -35,8 +39,10 @@ class Gate(Protocol):
 class OpenGate:
     """For servers that are not ours: they are asked at once, and retries are all that can be done."""
 
-    async def ready(self) -> int:
-        return 0
+    @asynccontextmanager
+    async def turn(self, *, alone: bool) -> AsyncIterator[int]:
+        del alone  # who else asks such a server is not ours to say
+        yield 0
 
     def report(self, failure: Failure, *, life: int) -> None:
         """Nobody here could restart it."""
@@ -65,11 +71,17 @@ class OwnServer:
         self._up = False
         self._replaced: tuple[int, int] | None = None  # the socket file of a server that is to be replaced
         self._one_waits = asyncio.Lock()
+        self._turnstile = Turnstile(halt)
 
-    async def ready(self) -> int:
-        if not self._up:
-            await self._halt.race(self._come_up())
-        return self._life
+    @asynccontextmanager
+    async def turn(self, *, alone: bool) -> AsyncIterator[int]:
+        """A request that was in flight when the server broke goes `alone` the next time: so a sample that
+        kills the
+        server costs no other one more than one attempt."""
+        async with self._turnstile.inside(alone=alone):
+            if not self._up:
+                await self._halt.race(self._come_up())
+            yield self._life
 
     def report(self, failure: Failure, *, life: int) -> None:
         if failure.server == "fine" or life != self._life:

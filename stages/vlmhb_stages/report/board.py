@@ -93,6 +93,11 @@ class HeatMap:
     rows: tuple[HeatRow, ...]
     left_out: int
 
+    @property
+    def tall(self) -> bool:
+        """Many models and few slices read better with a line for each model."""
+        return len(self.entries) > len(self.rows)
+
 
 def entries_of(reports: Sequence[EvaluationReport]) -> tuple[Entry, ...]:
     """In the order of the run config; the best of each benchmark is marked where there is a contest."""

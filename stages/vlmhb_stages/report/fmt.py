@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 import re
 
+from markupsafe import Markup, escape
+
+from vlmhb_stages.report.model import Failure
+
 UNKNOWN = "not measured"
 _PICTURES = {code: chr(0x2400 + code) for code in range(0x20) if code not in (0x09, 0x0A)} | {0x7F: "\u2421"}
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~-])")
+_MARKDOWN = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w))")
 
 
 def metric(value: float | None) -> str:
@@ -60,9 +64,19 @@ def plural(value: int, noun: str) -> str:
     return f"{count(value)} {noun}" if value == 1 else f"{count(value)} {noun}s"
 
 
+def reason(failure: Failure) -> str:
+    """The message without its code, which is shown apart."""
+    return failure.message.removeprefix(f"{failure.code}:").strip()
+
+
 def visible(text: str) -> str:
     """Control characters as their pictures, so that they can be seen and cannot harm the page."""
     return text.translate(_PICTURES)
+
+
+def breakable(text: str) -> Markup:
+    """A long name that may be broken after its slashes and underscores."""
+    return Markup(re.sub(r"([/_])", r"\1<wbr>", str(escape(visible(text)))))
 
 
 def plain(value: object) -> str:

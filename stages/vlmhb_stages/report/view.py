@@ -70,7 +70,9 @@ class Page:
     @property
     def failed(self) -> tuple[Entry, ...]:
         """Every evaluation that did not end well, or left samples out."""
-        return tuple(entry for entry in self.entries if entry.report.status != "done")
+        order = ("failed", "interrupted", "partial", "skipped")
+        found = (entry for entry in self.entries if entry.report.status != "done")
+        return tuple(sorted(found, key=lambda entry: order.index(entry.report.status)))
 
     @property
     def done(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -82,6 +83,13 @@ class Gate(Echo):
         if request.prompt == "wait":
             self.gate.read_text()
         return super().answer(request)
+
+
+class Environment(Echo):
+    """Says which of the opt-outs its libraries would find."""
+
+    def describe(self) -> dict[str, Any]:
+        return {name: os.environ.get(name) for name in ("ORT_DISABLE_TELEMETRY", "HF_HUB_OFFLINE")}
 
 
 class FailsToLoad(Echo):

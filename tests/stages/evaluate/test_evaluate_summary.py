@@ -139,3 +139,19 @@ def test_thousands_of_samples_are_not_quadratic(tmp_path: Path) -> None:
     result = evaluate(tmp_path, coin_items(4000), metrics=("cer", "anls"), bootstrap_draws=100)
     assert result.value("cer") == pytest.approx(1334 * 3 / 12000)
     assert sum(event["type"] == "progress" for event in result.events) == 8
+
+
+def test_kie_answers_without_json_are_told(tmp_path: Path) -> None:
+    gold = '{"total": "9.30", "date": "2018-03-25"}'
+    items = [
+        Item(sample_id="a", references=(gold,), prediction=answered("a", f"```json\n{gold}\n```")),
+        Item(sample_id="b", references=(gold,), prediction=answered("b", "I cannot read this")),
+        Item(sample_id="c", references=(gold,), prediction=failed("c")),
+    ]
+    result = evaluate(tmp_path, items, metrics=("kie_f1", "kie_precision", "kie_recall"))
+    assert result.sample("kie_f1") == [1.0, 0.0, None]
+    assert result.value("kie_f1") == pytest.approx(4 / 8)
+    assert result.value("kie_recall") == pytest.approx(2 / 6)
+    assert result.value_answered("kie_recall") == pytest.approx(2 / 4)
+    assert result.value("kie_precision") == 1.0
+    assert "kie_f1: no JSON in the answer, all fields count as missed: 1 (b)" in result.metrics.warnings

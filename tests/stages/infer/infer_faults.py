@@ -47,7 +47,7 @@ class FaultServer:
     def __post_init__(self) -> None:
         self.release = threading.Event()  # lets hanging requests end when the server stops
         self._started = threading.Event()
-        self._in_flight = 0
+        self.open_requests: dict[int, web.Request] = {}
         self.most_in_flight = 0
         self._scripted: dict[str, int] = defaultdict(int)
         self._loop = asyncio.new_event_loop()
@@ -109,12 +109,12 @@ class FaultServer:
         asked = Asked(_sample_id(body), body, dict(request.headers), time.perf_counter())
         self.asked.append(asked)
         self.on_asked(len(self.asked))
-        self._in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self._in_flight)
+        self.open_requests[id(request)] = request
+        self.most_in_flight = max(self.most_in_flight, len(self.open_requests))
         try:
             return await self._handler(asked.sample_id)(self, request, asked)
         finally:
-            self._in_flight -= 1
+            del self.open_requests[id(request)]
 
     def _handler(self, sample_id: str) -> Handler:
         scripted, at = self.script.get(sample_id, []), self._scripted[sample_id]

@@ -20,6 +20,15 @@ async def die(server: FaultServer, request: web.Request, asked: Asked) -> web.St
     return response
 
 
+async def die_with_all(server: FaultServer, request: web.Request, asked: Asked) -> web.StreamResponse:
+    """A killed server takes every request in flight with it."""
+    server.healthy = False
+    for other in list(server.open_requests.values()):
+        assert other.transport is not None
+        other.transport.abort()
+    return web.Response(status=500)
+
+
 def test_a_late_server_is_waited_for(bench: Bench) -> None:
     bench.write_samples(samples(2))
     with FaultServer(socket_path=bench.socket, healthy=False) as server:
@@ -52,6 +61,21 @@ def test_a_loading_server_is_waited_for(bench: Bench) -> None:
     with FaultServer(socket_path=bench.socket, script={"s0": [status(503, "loading")]}) as server:
         assert bench.run(bench.own(), runtime=fast.runtime()) == 0
     assert server.counts == {"s0": 2}
+
+
+def test_a_sample_that_kills_the_server_costs_no_other_sample(bench: Bench) -> None:
+    """V4 at concurrency: those in flight with it lose one attempt, and only its own last attempts are lost."""
+    bench.write_samples(samples(12))
+    with FaultServer(socket_path=bench.socket, always={"s3": die_with_all}, delay_s=0.05) as server:
+
+        def come_back(naps: int) -> None:
+            server.healthy = True
+
+        assert bench.run(bench.own(concurrency=4), runtime=SpedUp(on_nap=come_back).runtime()) == 0
+    assert server.counts["s3"] == 3
+    assert [record.sample_id for record in bench.predictions if record.status != "ok"] == ["s3"]
+    assert 11 < len(server.asked) - 3 <= 11 + 3
+    assert max(record.attempts for record in bench.predictions if record.status == "ok") == 2
 
 
 def test_a_server_that_stays_away_ends_the_run_with_the_journal_intact(bench: Bench) -> None:

@@ -48,16 +48,21 @@
     Array.from(table.tHead.rows[0].cells).forEach(function (head, column) {
       if (head.hasAttribute("data-fixed")) { return; }
       var button = document.createElement("button");
+      var mark = document.createElement("span");
       button.type = "button";
       button.className = "sort";
       button.title = "Sort";
-      var mark = document.createElement("span");
       mark.className = "mark";
       mark.setAttribute("aria-hidden", "true");
+      if (head.querySelector("a")) {
+        button.classList.add("beside");
+        button.setAttribute("aria-label", "Sort by " + head.textContent.trim().replace(/\s+/g, " "));
+      } else {
+        while (head.firstChild) { button.appendChild(head.firstChild); }
+      }
       button.appendChild(mark);
-      button.setAttribute("aria-label", "Sort by " + head.textContent.trim().replace(/\s+/g, " "));
-      button.addEventListener("click", function () { sort(table, column, head); });
       head.appendChild(button);
+      button.addEventListener("click", function () { sort(table, column, head); });
     });
   }
 

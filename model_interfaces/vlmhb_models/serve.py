@@ -13,8 +13,6 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from queue import SimpleQueue
-from types import FrameType
 
 from vlmhb_stages.paths import resolve
 
@@ -59,14 +57,13 @@ def main(argv: list[str]) -> int:
 def serve(config: ServeConfig) -> int:
     """Serves until SIGTERM or SIGINT. Raises `LoadError` when it cannot even listen."""
     worker, in_flight = _worker(config), InFlight()
-    wake: SimpleQueue[str] = SimpleQueue()
+    wake_up = _WakeUp()
     server = _listen(config, worker=worker, in_flight=in_flight)
-    _wake_on_signals(wake)
     accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     accepting.start()
     worker.start()
-    _wake_on_failure(worker, wake=wake)
-    wake.get()
+    _wake_on_failure(worker, wake_up=wake_up)
+    wake_up.wait()
     if worker.state.status == "failed":
         in_flight.failure_told.wait(timeout=config.failed_linger_s)
         return _failed(f"model {config.name!r}: {worker.state.reason}", hint=worker.state.hint)
@@ -109,22 +106,31 @@ def _listen(config: ServeConfig, *, worker: Worker, in_flight: InFlight) -> TcpS
     return unix
 
 
-def _wake_on_signals(wake: SimpleQueue[str]) -> None:
-    """`SimpleQueue.put` is safe in a signal handler, `Event.set` is not."""
+class _WakeUp:
+    """A pipe that the main thread reads until somebody has a reason to end the server.
 
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        del frame
-        wake.put(f"signal {number}")
+    Python writes to it from within the C signal handler. A handler in Python would not do: a signal that
+    comes just before a blocking call is only handled after that call."""
 
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        signal.set_wakeup_fd(self._write)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+
+    def wake(self) -> None:
+        os.write(self._write, b"!")
+
+    def wait(self) -> None:
+        os.read(self._read, 1)
 
 
-def _wake_on_failure(worker: Worker, *, wake: SimpleQueue[str]) -> None:
+def _wake_on_failure(worker: Worker, *, wake_up: _WakeUp) -> None:
     def watch() -> None:
         worker.settled.wait()
         if worker.state.status == "failed":
-            wake.put("load failed")
+            wake_up.wake()
 
     threading.Thread(target=watch, daemon=True).start()
 

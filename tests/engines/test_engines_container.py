@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from engine_bench import Bench, wait_until
+from tools_image import tools_image
 from vlmhb.command import run_command
-from vlmhb.engines.base import ImageSpec, Limits, Mount
+from vlmhb.engines.base import ContainerTask, ImageSpec, Limits, Mount
+from vlmhb.engines.container import ContainerEngine
 from vlmhb.errors import ImageMissing
 
 TYPES = ("CapEff", "CapBnd", "NoNewPrivs", "Seccomp", "Uid", "Gid")
@@ -232,3 +234,28 @@ def _containers(bench: Bench) -> list[str]:
     return run_command(
         [bench.engine.name, "ps", "--all", "--quiet", "--filter", f"label=org.vlmhb.run={bench.run_label}"]
     ).stdout.split()
+
+
+@pytest.mark.docker
+def test_docker_understands_exactly_the_leased_gpus(docker_engine: ContainerEngine) -> None:
+    ref = tools_image(docker_engine)
+    image = ImageSpec(name="tools", ref=ref, identity=ref)
+    task = ContainerTask(
+        name=f"vlmhb-test-{os.getpid()}", image=image, command=("true",), gpus=("GPU-2222", "GPU-3333")
+    )
+    argv = list(docker_engine.render(task).argv)
+    argv[argv.index("run")] = "create"  # which needs no GPU
+    try:
+        assert run_command(argv).ok
+        (found,) = json.loads(run_command(["docker", "container", "inspect", task.name]).stdout)
+    finally:
+        run_command(["docker", "rm", task.name])
+    assert [request["DeviceIDs"] for request in found["HostConfig"]["DeviceRequests"]] == [
+        ["GPU-2222", "GPU-3333"]
+    ]
+
+
+def test_gpu_that_is_not_there_is_an_engine_error(bench: Bench) -> None:
+    ended = bench.run("true", gpus=("GPU-none",))
+    assert ended.reason == "engine_error"
+    assert re.search("device", ended.detail)

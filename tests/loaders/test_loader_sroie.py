@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from vlmhb_benchmarks.loaders import ImageFile, LoaderError, load
 
-BOX = (
+BOX = (  # the sum stands to the left of "RM", in the same line of the page, but later in the file
     "72,25,326,25,326,64,72,64,TAN WOON\r\n"
-    "1,2,3,4,5,6,7,8,NO.53 55,57 & 59, JALAN,\r\n"
+    "90,101,120,101,120,121,90,121,RM\r\n"
     "\r\n"
-    "1,2,3,4,5,6,7,8,ИТОГО 0044\r\n"
+    "10,100,80,100,80,120,10,120,ИТОГО 0044\r\n"
+    "5,70,200,70,200,90,5,90,NO.53 55,57 & 59, JALAN,\r\n"
 )
 
 
@@ -26,12 +27,19 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_text_is_the_transcripts_in_file_order(root: Path) -> None:
+def test_text_is_the_transcripts_in_reading_order(root: Path) -> None:
     first, second = load("sroie", root, {})
     assert (first.sample_id, second.sample_id) == ("000", "007")
-    assert first.references == ("TAN WOON\nNO.53 55,57 & 59, JALAN,\nИТОГО 0044",)
+    assert first.references == ("TAN WOON\nNO.53 55,57 & 59, JALAN,\nИТОГО 0044 RM",)
     assert first.images == (ImageFile(path="img/000.jpg"),)
     assert first.metadata == {"doc_class": "receipt"}
+
+
+def test_the_order_of_the_file_is_kept_on_demand(root: Path) -> None:
+    first = next(iter(load("sroie", root, {"order": "file"})))
+    assert first.references == ("TAN WOON\nRM\nИТОГО 0044\nNO.53 55,57 & 59, JALAN,",)
+    with pytest.raises(LoaderError, match="order random is unknown"):
+        list(load("sroie", root, {"order": "random"}))
 
 
 def test_key_is_the_json_of_the_fields(root: Path) -> None:

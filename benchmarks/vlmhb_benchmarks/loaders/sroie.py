@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmhb_benchmarks.loaders.base import ImageFile, LoaderError, RawSample, check_params
+from vlmhb_benchmarks.loaders.boxes import Box, box_of, in_reading_order
 
 IMAGE_ENDS = (".jpg", ".jpeg", ".png")
 BOX_FIELDS = 8  # x1,y1 ... x4,y4; the rest of the line is the transcript
@@ -18,17 +19,21 @@ class _BadTruth(Exception):
 
 
 def load_sroie(root: Path, params: Mapping[str, Any]) -> Iterator[RawSample]:
-    """Params: `target`: `text` (default; transcripts in file order, a line each) or `key` (JSON).
+    """Params: `target`: `text` (default) or `key` (JSON); `order` of the text: `reading` (default; a line of text
+    per line of the page) or `file` (a line per box, as they stand in the file, which is not the order on the page).
 
     A receipt with only its image or only its truth is one unusable sample; the others go on."""
-    check_params(params, known=("target",), loader="sroie")
+    check_params(params, known=("target", "order"), loader="sroie")
     target = params.get("target", "text")
     if target not in ("text", "key"):
         raise LoaderError(f"target {target} is unknown", file="card", hint="text or key")
+    order = params.get("order", "reading")
+    if order not in ("reading", "file"):
+        raise LoaderError(f"order {order} is unknown", file="card", hint="reading or file")
     folder, ends = ("box", (".csv", ".txt")) if target == "text" else ("key", (".json", ".txt"))
     images = _by_stem(root, "img", ends=IMAGE_ENDS)
     truths = _by_stem(root, folder, ends=ends)
-    read = _transcript if target == "text" else _key_fields
+    read = _key_fields if target == "key" else _page_text if order == "reading" else _box_texts
     for stem in sorted(images | truths):
         image = images.get(stem, f"img/{stem}.jpg")
         yield _sample(root, stem=stem, image=image, truth=truths.get(stem), folder=folder, read=read)
@@ -75,17 +80,25 @@ def _read(path: Path) -> str:
         raise _BadTruth(error.strerror or "not readable") from error
 
 
-def _transcript(path: Path) -> str:
-    """The texts of all boxes, a line each."""
-    texts = []
+def _page_text(path: Path) -> str:
+    return "\n".join(in_reading_order(_boxes(path)))
+
+
+def _box_texts(path: Path) -> str:
+    return "\n".join(box.text for box in _boxes(path))
+
+
+def _boxes(path: Path) -> list[Box]:
+    boxes = []
     for row, line in enumerate(_read(path).split("\n"), start=1):
         if not line.strip():
             continue
         parts = line.removesuffix("\r").split(",", BOX_FIELDS)
-        if len(parts) <= BOX_FIELDS:
-            raise _BadTruth(f"line {row} is not x1,y1,...,x4,y4,text")
-        texts.append(parts[BOX_FIELDS])
-    return "\n".join(texts)
+        try:
+            boxes.append(box_of(parts[BOX_FIELDS], [float(part) for part in parts[:BOX_FIELDS]]))
+        except (IndexError, ValueError) as error:
+            raise _BadTruth(f"line {row} is not x1,y1,...,x4,y4,text") from error
+    return boxes
 
 
 def _key_fields(path: Path) -> str:

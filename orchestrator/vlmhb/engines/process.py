@@ -39,11 +39,14 @@ def network_cutter(*, run: Callable[..., object] = run_command) -> tuple[str, ..
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessEngine:
-    """`cut_network`: what `network_cutter` found; () = tasks keep the network, and the manifest says so."""
+    """`cut_network`: what `network_cutter` found; () = tasks keep the network, and the manifest says so.
+
+    `state`: see `state_folder`. `path`: where programs outside the venv are found. `user`: the caller."""
 
     cut_network: tuple[str, ...] = ()
     state: Path = field(default_factory=state_folder)
     path: str = "/usr/local/bin:/usr/bin:/bin"
+    user: str = field(default_factory=lambda: f"{os.getuid()}:{os.getgid()}")
     name: str = field(default="process", init=False)
     isolation: str = field(default="venv", init=False)
 
@@ -62,7 +65,7 @@ class ProcessEngine:
                 Mount(source=mount.source, target=_inside(mount.target, root=root), writable=mount.writable)
                 for mount in task.mounts
             ),
-            not_enforced=_not_enforced(task, network_cut=bool(cut)),
+            not_enforced=_not_enforced(task, network_cut=bool(cut), user=self.user),
         )
 
     def start(self, task: ContainerTask, *, log: Path) -> ProcessHandle:
@@ -113,13 +116,13 @@ class ProcessEngine:
         }
 
 
-def _not_enforced(task: ContainerTask, *, network_cut: bool) -> tuple[str, ...]:
+def _not_enforced(task: ContainerTask, *, network_cut: bool, user: str) -> tuple[str, ...]:
     limits = task.limits
     asked = {
         "network": task.network != "egress" and not network_cut,
         "read_only": True,
         "capabilities": True,
-        "user": task.user != f"{os.getuid()}:{os.getgid()}",
+        "user": task.user != user,
         "memory": limits.memory_mib is not None,
         "cpus": limits.cpus is not None,
         "pids": limits.pids is not None,

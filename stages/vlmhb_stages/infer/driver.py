@@ -82,7 +82,7 @@ class _Driver:
             with Recorder(self._out, tally=self._tally, clock=self._job.runtime.monotonic) as recorder:
                 async with (
                     self._answerer(recorder) as answerer,
-                    Pool(limit=self._spec.concurrency, halt=self._halt) as pool,
+                    Pool(limit=max(1, self._spec.concurrency), halt=self._halt) as pool,
                 ):
                     await self._feed(pool, answerer, recorder=recorder, own=own, previous=previous)
             if self._halt.failure is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vlmhb_stages.contracts import (
@@ -66,9 +66,7 @@ class _Planned:
 
     wanted: frozenset[str]
     count: int = 0
-
-    def __post_init__(self) -> None:
-        self.kept: dict[str, Sample] = {}
+    kept: dict[str, Sample] = field(default_factory=dict)
 
     def add(self, sample: Sample) -> None:
         self.count += 1
@@ -131,12 +129,12 @@ def _identity(info: EvaluationInfo) -> dict[str, object]:
 
 
 def _primary(info: EvaluationInfo, metrics: MetricsFile | None) -> MetricValue | None:
-    """The named metric; the first one where none is named."""
+    """The named metric, in whatever case; the first one where none is named."""
     if metrics is None or not metrics.metrics:
         return None
-    names = (info.primary, metrics.primary, metrics.metrics[0].name)
-    by_name = {metric.name: metric for metric in metrics.metrics}
-    return next(by_name[name] for name in names if name in by_name)
+    by_name = {metric.name.casefold(): metric for metric in metrics.metrics}
+    names = [name.casefold() for name in (info.primary, metrics.primary) if name is not None]
+    return next((by_name[name] for name in names if name in by_name), metrics.metrics[0])
 
 
 def _worst_scores(folders: _Folders, *, reader: Reader, primary: MetricValue | None) -> tuple[Scored, ...]:

@@ -59,7 +59,7 @@ class Percentiles(Record):
 
 
 class Performance(Record):
-    """None = not measured. `measured` and `imported` count answered records; imported ones were timed in another run."""
+    """None = not measured. `measured` and `imported` count answered records; imported ones are not timed."""
 
     ttft_s: Percentiles | None = None
     tpot_s: Percentiles | None = None

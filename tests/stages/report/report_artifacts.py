@@ -40,7 +40,13 @@ INFO: dict[str, Any] = {
     "failure": None,
     "warnings": [],
     "primary": "CER",
-    "provenance": {"image": "vlmhb/stages:0.2.0", "image_digest": "sha256:aa", "host": "node1", "gpus": [], "seed": 0},
+    "provenance": {
+        "image": "vlmhb/stages:0.2.0",
+        "image_digest": "sha256:aa",
+        "host": "node1",
+        "gpus": [],
+        "seed": 0,
+    },
 }
 
 
@@ -64,11 +70,19 @@ def metric(name: str = "CER", value: float | None = 0.25, **changes: Any) -> Met
 
 
 def prediction(sample_id: str, **changes: Any) -> Prediction:
-    given: dict[str, Any] = {"sample_id": sample_id, "request_hash": "h", "status": "ok", "text": "text", **changes}
+    given: dict[str, Any] = {
+        "sample_id": sample_id,
+        "request_hash": "h",
+        "status": "ok",
+        "text": "text",
+        **changes,
+    }
     return Prediction(**given)
 
 
-def score(sample_id: str, value: float | None, *, reference: str | None = "reference", **changes: Any) -> Score:
+def score(
+    sample_id: str, value: float | None, *, reference: str | None = "reference", **changes: Any
+) -> Score:
     given: dict[str, Any] = {
         "sample_id": sample_id, "scores": {"CER": value}, "matched_reference": reference, "extracted": None,
         "status": "ok", **changes,

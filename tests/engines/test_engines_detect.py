@@ -1,0 +1,114 @@
+"""Which engine is chosen, and the words for why not: programs' real answers, given by a stand-in runner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from vlmhb.command import CommandResult
+from vlmhb.engines.container import ContainerEngine
+from vlmhb.engines.detect import Run, detect, detect_engine
+from vlmhb.engines.doctor import cgroup_kind, doctor_checks
+from vlmhb.engines.process import ProcessEngine
+from vlmhb.engines.users import task_user
+from vlmhb.errors import EngineUnavailable
+
+NOT_THERE = (127, "", "No such file or directory")
+DENIED = (
+    1,
+    "",
+    "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock",
+)
+DOWN = (
+    1,
+    "",
+    "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+)
+
+
+def answers(**given: tuple[int, str, str]) -> Run:
+    def run(argv: Sequence[str]) -> CommandResult:
+        code, stdout, stderr = given.get(argv[0], NOT_THERE)
+        return CommandResult(argv=tuple(argv), code=code, stdout=stdout, stderr=stderr)
+
+    return run
+
+
+def test_docker_comes_first() -> None:
+    found = detect(run=answers(docker=(0, "28.2.2\n", ""), podman=(0, "false v2\n", "")))
+    assert isinstance(found.engine, ContainerEngine)
+    assert (found.engine.name, found.rejected) == ("docker", ())
+
+
+def test_podman_comes_next_with_what_it_cannot_do() -> None:
+    found = detect(run=answers(docker=DOWN, podman=(0, "true v1\n", "")))
+    assert isinstance(found.engine, ContainerEngine)
+    assert (found.engine.name, found.engine.rootless, found.engine.limits_work) == ("podman", True, False)
+    assert [rejection.name for rejection in found.rejected] == ["docker"]
+    assert "daemon running" in found.rejected[0].reason
+
+
+def test_process_comes_last_and_always() -> None:
+    found = detect(run=answers(docker=DENIED, podman=NOT_THERE))
+    assert isinstance(found.engine, ProcessEngine)
+    assert found.engine.cut_network == ()
+    assert "group `docker`" in found.rejected[0].hint
+    assert "not installed" in found.rejected[1].reason
+
+
+def test_network_is_cut_where_unshare_works() -> None:
+    found = detect("process", run=answers(unshare=(0, "", "")))
+    assert isinstance(found.engine, ProcessEngine)
+    assert found.engine.cut_network[0] == "unshare"
+
+
+def test_podman_under_dockers_name_is_not_docker() -> None:
+    found = detect("docker", run=answers(docker=(125, "", "Error: unknown\n"), podman=(0, "true v2", "")))
+    assert found.engine is None
+    shim = detect("docker", run=answers(docker=(1, "podman version 4.3.1 (Podman Engine)", "")))
+    assert "Podman" in shim.rejected[0].reason
+
+
+def test_wanted_engine_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineUnavailable) as error:
+        detect_engine("docker")
+    line = error.value.line()
+    assert line.startswith(
+        "VHB301: engine docker cannot be used: the program `docker` is not installed; hint: "
+    )
+    assert "\n" not in line
+
+
+def test_doctor_names_each_trouble_with_a_remedy(tmp_path: Path) -> None:
+    checks = {
+        check.name: check for check in doctor_checks(workspace=tmp_path / "new", run=answers(docker=DENIED))
+    }
+    assert {"docker", "podman", "process", "cgroups", "gpus", "disk space", "python", "venv"} <= checks.keys()
+    assert not checks["docker"].ok
+    assert all(check.hint for check in checks.values() if not check.ok)
+    assert checks["gpus"].detail == "none"
+
+
+def test_doctor_lists_gpus() -> None:
+    smi = (0, "GPU-1111, NVIDIA H100\nGPU-2222, NVIDIA H100\n", "")
+    found = [
+        check.detail for check in doctor_checks(run=answers(**{"nvidia-smi": smi})) if check.name == "gpus"
+    ]
+    assert found == ["GPU-1111, NVIDIA H100; GPU-2222, NVIDIA H100"]
+
+
+def test_cgroup_kind(tmp_path: Path) -> None:
+    assert cgroup_kind(tmp_path) == "none"
+    (tmp_path / "memory").mkdir()
+    assert cgroup_kind(tmp_path) == "v1"
+    (tmp_path / "unified").mkdir()
+    assert cgroup_kind(tmp_path) == "hybrid"
+    (tmp_path / "cgroup.controllers").touch()
+    assert cgroup_kind(tmp_path) == "v2"
+
+
+def test_a_task_is_never_root() -> None:
+    assert task_user(uid=0, gid=0) == "65534:65534"
+    assert task_user(uid=1000, gid=100) == "1000:100"

@@ -24,20 +24,15 @@ try:
     open("/probe", "w"); result = "written"
 except OSError as error:
     result = error.strerror""",
-    "inputs": """
-import os
-def attempt(path):
-    try:
-        open(os.path.join(path, "probe") if os.path.isdir(path) else path, "a"); return "written"
-    except OSError as error:
-        return error.strerror
-result = sorted({attempt(os.path.join("/vlmhb", name)) for name in ("kit.pyz", "model.json", "in/model")})""",
+    "writable": """
+mounts = [line.split() for line in open("/proc/self/mounts")]
+result = sorted(words[1] for words in mounts if words[1].startswith("/vlmhb") and "rw" in words[3].split(","))""",
     "mounts": "import os; result = sorted(os.listdir('/vlmhb')) + sorted(os.listdir('/vlmhb/in'))",
     "canary": """
 import os
 found = []
-for base, folders, files in os.walk("/"):
-    folders[:] = [name for name in folders if os.path.join(base, name) not in ("/proc", "/sys", "/usr", "/lib", "/opt")]
+for top in ("/vlmhb", "/tmp", "/home", "/root", "/run", "/mnt", "/srv", "/media"):
+  for base, folders, files in os.walk(top):
     for name in files:
         try:
             if b"CANARY-LABEL" in open(os.path.join(base, name), "rb").read(1 << 22): found.append(name)
@@ -69,7 +64,7 @@ def probe(world: World, name: str) -> Any:
         ("uid", 65534),
         ("capabilities", ["0000000000000000"] * 3 + ["1"]),
         ("root", "Read-only file system"),
-        ("inputs", ["Read-only file system"]),
+        ("writable", ["/vlmhb/sock"]),
         ("mounts", ["in", "kit.pyz", "model.json", "sock", "model"]),
         ("canary", []),
     ],

@@ -147,7 +147,12 @@ def test_a_killed_client_is_replaced(bench: Bench, tmp_path: Path) -> None:
     assert (handle.poll().code, handle.poll().reason) == (4, "exit")
 
 
-def test_cleanup_finds_by_label_what_a_killed_host_left(bench: Bench) -> None:
+def test_cleanup_finds_by_label_what_a_killed_host_left(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
+    monkeypatch.setenv("TMPDIR", str(private))
     mine, other = (
         bench.task("sleep 60"),
         bench.task("sleep 60", labels={"org.vlmhb.run": bench.run_label + "-b"}),
@@ -167,6 +172,16 @@ def test_cleanup_finds_by_label_what_a_killed_host_left(bench: Bench) -> None:
     assert bench.engine.cleanup(labels=mine.labels) == 1
     assert _containers(bench) == []
     assert bench.engine.cleanup(labels=other.labels) == 1
+    assert list(private.iterdir()) == []
+
+
+def test_a_task_sees_that_its_container_was_cleaned_up(bench: Bench) -> None:
+    handle = bench.start("sleep 60")
+    assert handle.poll() is None
+    assert bench.engine.cleanup(labels={"org.vlmhb.run": bench.run_label}) == 1
+    wait_until(lambda: handle.poll() is not None)
+    assert handle.poll().reason == "engine_error"
+    assert "vanished" in handle.poll().detail
 
 
 def test_cleanup_needs_labels(bench: Bench) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ from vlmhb.engines.container_args import ContainerDialect, ContainerProgram
 from vlmhb.engines.container_handle import ContainerHandle
 from vlmhb.errors import EngineUnavailable, ImageMissing
 
+ROOT_PREFIX = "vlmhb-run-"
 CONFIG_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 ABSENT = re.compile(r"no such image|image not known|unable to find|no such object", re.IGNORECASE)
 
@@ -44,7 +47,7 @@ class ContainerEngine:
 
     def start(self, task: ContainerTask, *, log: Path) -> ContainerHandle:
         self._check_image(task)
-        root = Path(tempfile.mkdtemp(prefix="vlmhb-run-"))
+        root = Path(tempfile.mkdtemp(prefix=ROOT_PREFIX))
         rendered = self.render(task, root=root)
         log_start = log.stat().st_size if log.exists() else 0
         try:
@@ -66,7 +69,12 @@ class ContainerEngine:
         found = self.cli("ps", "--all", "--quiet", "--no-trunc", *filters)
         ids = found.stdout.split()
         if ids:
+            form = "{{.HostConfig.ContainerIDFile}}"
+            id_files = self.cli("container", "inspect", "--format", form, *ids).stdout.splitlines()
             self.cli("rm", "--force", "--volumes", *ids, timeout_s=120)
+            for folder in {Path(line).parent for line in id_files}:
+                if folder.name.startswith(ROOT_PREFIX):
+                    shutil.rmtree(folder, ignore_errors=True)
         return len(ids)
 
     def image_id(self, ref: str) -> str | None:
@@ -81,6 +89,12 @@ class ContainerEngine:
             f"{self.name} does not answer: {last_line(result.stderr)}",
             hint="`vlmhb doctor` looks for the cause",
         )
+
+    def image_labels(self, ref: str) -> dict[str, str]:
+        """Labels of a local image; none when it is not there."""
+        result = self.cli("image", "inspect", "--format", "{{json .Config.Labels}}", ref)
+        found = json.loads(result.stdout) if result.ok else None
+        return found if isinstance(found, dict) else {}
 
     def cli(self, *words: str, timeout_s: float = 60.0) -> CommandResult:
         return run_command([self.dialect.program, *words], timeout_s=timeout_s)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class ContainerHandle:
         self._log_start, self._clock = log_start, clock
         self._exit: TaskExit | None = None
         self._stopped = False
+        self._cid = ""
         self._cgroup: Cgroup | None = None
         self._missing: tuple[str, ...] | None = None
         self._peak_bytes: int | None = None
@@ -125,10 +127,11 @@ class ContainerHandle:
         return round(self._peak_bytes / 2**20, 1) if self._peak_bytes else None
 
     def _id(self) -> str:
-        try:
-            return (self._root / CID_FILE).read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            return ""
+        """Kept once read: a cleanup may remove the file together with the container."""
+        if not self._cid:
+            with suppress(FileNotFoundError):
+                self._cid = (self._root / CID_FILE).read_text(encoding="ascii").strip()
+        return self._cid
 
     def _wait_for_id(self) -> str:
         deadline = self._clock() + START_S

@@ -11,8 +11,8 @@ from vlmhb.contracts import ImageCard
 from vlmhb.engines.container import ContainerEngine
 from vlmhb.errors import BuildFailed
 from vlmhb.images.base import Base, choose_base
-from vlmhb.images.inputs import LABEL, build_files, card_folder, inputs_sha256, lock_file
-from vlmhb.images.pins import Pin, read_pin, write_pin
+from vlmhb.images.inputs import BASE_LABEL, LABEL, build_files, card_folder, inputs_sha256, lock_file
+from vlmhb.images.pins import Pin, write_pin
 from vlmhb.images.steps import run_step
 from vlmhb.images.wheels import fetch_wheels
 
@@ -30,24 +30,9 @@ def build_container_image(
 ) -> Pin:
     maker = card_folder(card).parent / "base" / "make_base.py"
     chosen = choose_base(base, engine=engine, maker=maker, log=log)
-    if (pin := _unchanged(card, base=chosen, engine=engine, workspace=workspace)) is not None:
-        return pin
-    with tempfile.TemporaryDirectory(prefix="vlmhb-build-") as scratch:
-        context = Path(scratch) / "context"
-        _fill_context(card, context=context)
-        fetch_wheels(
-            lock_file(card),
-            into=context / "wheels",
-            target=chosen.target,
-            wheelhouse=wheelhouse,
-            scratch=Path(scratch),
-            log=log,
-        )
-        argv = build_argv(card, engine=engine, base=chosen, context=context)
-        run_step(argv, what=f"building {card.tag}", log=log, env=build_env(engine))
-    digest = engine.image_id(card.tag)
+    digest = _unchanged(card, base=chosen, engine=engine)
     if digest is None:
-        raise BuildFailed(f"{engine.name} built {card.tag} and does not have it", where=str(log))
+        digest = _build(card, base=chosen, engine=engine, wheelhouse=wheelhouse, log=log)
     pin = Pin(
         ref=card.tag,
         digest=digest,
@@ -59,6 +44,28 @@ def build_container_image(
     return pin
 
 
+def _build(
+    card: ImageCard, *, base: Base, engine: ContainerEngine, wheelhouse: Path | None, log: Path
+) -> str:
+    with tempfile.TemporaryDirectory(prefix="vlmhb-build-") as scratch:
+        context = Path(scratch) / "context"
+        _fill_context(card, context=context)
+        fetch_wheels(
+            lock_file(card),
+            into=context / "wheels",
+            target=base.target,
+            wheelhouse=wheelhouse,
+            scratch=Path(scratch),
+            log=log,
+        )
+        argv = build_argv(card, engine=engine, base=base, context=context)
+        run_step(argv, what=f"building {card.tag}", log=log, env=build_env(engine))
+    digest = engine.image_id(card.tag)
+    if digest is None:
+        raise BuildFailed(f"{engine.name} built {card.tag} and does not have it", where=str(log))
+    return digest
+
+
 def build_argv(card: ImageCard, *, engine: ContainerEngine, base: Base, context: Path) -> list[str]:
     """No network, unless the card lists Debian packages. Proxies by name only: they can hold passwords."""
     needs_network = bool(card.system_packages)
@@ -68,7 +75,7 @@ def build_argv(card: ImageCard, *, engine: ContainerEngine, base: Base, context:
         *(() if needs_network else ("--network", "none")),
         *("--build-arg", f"BASE_IMAGE={base.ref}"),
         *(word for name in proxies for word in ("--build-arg", name)),
-        *("--label", f"{LABEL}={inputs_sha256(card)}"),
+        *("--label", f"{LABEL}={inputs_sha256(card)}", "--label", f"{BASE_LABEL}={base.digest}"),
         *(word for ulimit in engine.ulimits for word in ("--ulimit", ulimit)),
         str(context),
     ]
@@ -83,12 +90,11 @@ def build_env(engine: ContainerEngine) -> dict[str, str]:
     return {"DOCKER_BUILDKIT": "0"}
 
 
-def _unchanged(card: ImageCard, *, base: Base, engine: ContainerEngine, workspace: Path) -> Pin | None:
-    """The pin of an image that is still here and would be built from the very same files and base."""
-    pin = read_pin(workspace, engine=engine.name, name=card.name)
-    if pin is None or (pin.inputs, pin.base_digest) != (inputs_sha256(card), base.digest):
-        return None
-    return pin if pin.ref == card.tag and engine.image_id(card.tag) == pin.digest else None
+def _unchanged(card: ImageCard, *, base: Base, engine: ContainerEngine) -> str | None:
+    """The digest of an image that is here and was built from the very same files and base."""
+    labels = engine.image_labels(card.tag)
+    same = (labels.get(LABEL), labels.get(BASE_LABEL)) == (inputs_sha256(card), base.digest)
+    return engine.image_id(card.tag) if same else None
 
 
 def _fill_context(card: ImageCard, *, context: Path) -> None:

@@ -10,7 +10,8 @@ from vlmhb.errors import BadCard
 from vlmhb.store.hashing import sha256_json
 
 CARD = "image.yaml"  # descriptions may change without making an image stale
-LABEL = "org.vlmhb.inputs"
+LABEL = "org.vlmhb.inputs"  # on every image that we build: hash of its build files
+BASE_LABEL = "org.vlmhb.base"  # and the digest of its base
 
 
 def card_folder(card: ImageCard) -> Path:

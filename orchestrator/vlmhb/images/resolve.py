@@ -98,8 +98,7 @@ def _resolve_env(name: str, *, card: ImageCard | None, workspace: Path) -> Image
 
 def _doubt(card: ImageCard, *, engine: ContainerEngine, digest: str, workspace: Path) -> str:
     """Why the image may not be the one that the card describes, or nothing."""
-    label = engine.cli("image", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', digest)
-    if label.stdout.strip() != inputs_sha256(card):
+    if engine.image_labels(digest).get(LABEL) != inputs_sha256(card):
         return "was built from other files than its card has now"
     pin = read_pin(workspace, engine=engine.name, name=card.name)
     return "is not the one that was built last in this workspace" if pin and pin.digest != digest else ""

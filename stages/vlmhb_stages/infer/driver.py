@@ -41,14 +41,14 @@ def run(
 ) -> int:
     """Runs the stage to its end; the exit code is one of `ends.Exit`. Raises what is no known failure."""
     try:
-        return asyncio.run(_start(spec, events=events, resolve=resolve, runtime=runtime or Runtime()))
+        return int(asyncio.run(_start(spec, events=events, resolve=resolve, runtime=runtime or Runtime())))
     except KNOWN as error:
         end = end_of(error)
         if end is None:
             raise
     with suppress(OSError):  # a full disk may refuse this as well
         events.emit("fatal", code=end.code, message=end.message, hint=end.hint)
-    return end.exit
+    return int(end.exit)
 
 
 async def _start(

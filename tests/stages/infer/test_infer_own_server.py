@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from aiohttp import web
 from infer_bench import QUICK, Bench, SpedUp, samples
-from infer_faults import Asked, FaultServer, chunk, hang, reset, status, stream
+from infer_faults import Asked, FaultServer, Handler, chunk, hang, reset, status, stream
 
 HUNG = QUICK.model_copy(update={"timeout_first_token_s": 0.1, "timeout_total_s": 0.2})
 
@@ -75,7 +75,7 @@ def test_a_loading_server_is_waited_for(bench: Bench) -> None:
 def test_a_sample_that_kills_the_server_costs_no_other_sample(bench: Bench) -> None:
     """V4 at concurrency: those in flight with it lose one attempt, and only its own last attempts are lost."""
     bench.write_samples(samples(12))
-    script = {"s3": [die_with_three_others]}
+    script: dict[str, list[Handler]] = {"s3": [die_with_three_others]}
     with FaultServer(
         socket_path=bench.socket, script=script, always={"s3": die_with_all}, delay_s=0.05
     ) as server:

@@ -35,7 +35,7 @@ for top in ("/vlmhb", "/tmp", "/home", "/root", "/run", "/mnt", "/srv", "/media"
   for base, folders, files in os.walk(top):
     for name in files:
         try:
-            if b"CANARY-LABEL" in open(os.path.join(base, name), "rb").read(1 << 22): found.append(name)
+            if b"CANARY" + b"-LABEL" in open(os.path.join(base, name), "rb").read(1 << 22): found.append(name)
         except OSError:
             pass
 result = found""",

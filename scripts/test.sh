@@ -1,6 +1,15 @@
 #!/bin/sh
-# Runs the tests. Builds the environments and images that they use; what cannot be had is skipped with a
+# Builds the environments and images that the tests use, then runs the tests. What cannot be had is skipped with a
 # reason, unless VLMHB_REQUIRE names it (docker, podman, ocr): then its tests fail instead.
+#   WORKERS=2 sh scripts/test.sh [pytest arguments]
 set -eu
 bin=${VENV:-.venv}/bin
-exec "$bin/python" -m pytest "$@"
+envs=.test-envs
+"$bin/vlmhb" images build stages rapidocr tesseract --engine process --workspace "$envs"
+if docker info >/dev/null 2>&1; then
+  "$bin/vlmhb" images build stages rapidocr tesseract --engine docker --workspace "$envs"
+fi
+VLMHB_TEST_RAPIDOCR_PYTHON=$(echo "$PWD/$envs"/envs/rapidocr-*/bin/python)
+VLMHB_TEST_TESSERACT_PYTHON=$(echo "$PWD/$envs"/envs/tesseract-*/bin/python)
+export VLMHB_TEST_RAPIDOCR_PYTHON VLMHB_TEST_TESSERACT_PYTHON
+exec "$bin/python" -m pytest -n "${WORKERS:-2}" "$@"

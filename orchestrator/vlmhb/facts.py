@@ -10,6 +10,7 @@ from vlmhb.contracts import ResolvedEvaluation
 from vlmhb.engines.base import Engine, ImageSpec
 from vlmhb.errors import VlmhbError
 from vlmhb.images.resolve import resolve_image
+from vlmhb.images.system_data import system_data_sha
 from vlmhb.kit import STAGE_CODE, Kit
 from vlmhb.plan.model import Facts
 from vlmhb.store.hashing import TreeHash
@@ -41,10 +42,13 @@ class FactFinder:
     def facts(self, evaluation: ResolvedEvaluation) -> Facts:
         """Raises `ImageMissing` and the like."""
         model = evaluation.model
+        name = server_image(evaluation)
+        image = self.image(name) if name is not None else None
         return Facts(
             engine=self._engine.name,
             stages_image=self.image(STAGES_IMAGE),
-            model_image=self.image(image) if (image := server_image(evaluation)) else None,
+            model_image=image,
+            system_sha256=system_data_sha(model, image) if image is not None else None,
             stage_code={stage: self._kit.stage_sha(stage) for stage in STAGE_CODE},
             interface_code=self._kit.interface_sha(model.interface),
             kit_sha256=self._kit.sha256,

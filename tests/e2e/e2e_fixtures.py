@@ -18,24 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ENVS_WORKSPACE = Path(os.environ.get("VLMHB_TEST_ENVS", ROOT / ".test-envs"))
 
 
-def build(engine: str, workspace: Path) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "vlmhb",
-            "images",
-            "build",
-            "stages",
-            "--engine",
-            engine,
-            "--workspace",
-            str(workspace),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def build(engine: str, workspace: Path, *, images: tuple[str, ...] = ("stages",)) -> None:
+    argv = [sys.executable, "-m", "vlmhb", "images", "build", *images, "--engine", engine]
+    done = subprocess.run([*argv, "--workspace", str(workspace)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

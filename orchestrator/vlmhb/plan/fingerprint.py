@@ -50,6 +50,7 @@ def model_identity(evaluation: ResolvedEvaluation, facts: Facts) -> dict[str, An
         or (model.upstream.model_dump(exclude={"path"}) if model.upstream else None),
         "package": facts.package_sha256,
         "weights": facts.weights_sha256,
+        "system": facts.system_sha256,
     }
 
 

@@ -25,6 +25,7 @@ class Facts(Frozen):
     dataset: TreeHash
     weights_sha256: str | None = None
     package_sha256: str | None = None  # a user's own model class
+    system_sha256: str | None = None  # data that a venv takes from the machine (Tesseract's languages)
     answers_sha256: str | None = None
     metric_versions: dict[str, str] = {}
 

@@ -27,6 +27,7 @@ _OVERFLOW = re.compile(
 _FILTERED = re.compile(
     r"content[_ ]?filter|ResponsibleAIPolicyViolation|content management policy", re.IGNORECASE
 )
+_BAD_IMAGE = re.compile(r"\(bad_image\b")  # the code that our own servers give
 _NEVER_OVERFLOW = (401, 403, 404, 408, 429)
 
 
@@ -120,6 +121,8 @@ def _by_status(status: int, message: str) -> Failure:
 def _by_wording(message: str, otherwise: Failure) -> Failure:
     if _OVERFLOW.search(message):
         return replace(otherwise, kind="context_overflow", retryable=False, server="fine")
+    if _BAD_IMAGE.search(message):
+        return replace(otherwise, kind="bad_image", retryable=False, server="fine")
     if _FILTERED.search(message):
         return replace(otherwise, kind="content_filter", retryable=False, server="fine")
     return otherwise

@@ -180,6 +180,7 @@ def _print_plan(prepared: Prepared, *, as_json: bool, explain: bool) -> None:
         }
         typer.echo(json.dumps(value, ensure_ascii=False))
         return
+    _introduce(prepared)
     for item in planned:
         for stage in item.stages:
             typer.echo(f"{stage.decision:<7} {stage.stage:<9} {item.id}  ({stage.reason})")

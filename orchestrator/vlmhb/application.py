@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -17,7 +18,8 @@ from vlmhb.contracts import EngineName, ResolvedEvaluation, RunConfig
 from vlmhb.engines.base import Engine
 from vlmhb.engines.detect import detect_engine
 from vlmhb.engines.users import task_user
-from vlmhb.errors import ErrorList, ExitCode, NoRows, SecretInConfig, VlmhbError
+from vlmhb.errors import ArtifactEdited, ErrorList, ExitCode, Interrupted, NoRows, SecretInConfig, VlmhbError
+from vlmhb.execution.faults import shown
 from vlmhb.execution.jobs import Chain
 from vlmhb.execution.session import Session, StopSignal, stop_on_signals
 from vlmhb.facts import STAGES_IMAGE, FactFinder, gather, server_image
@@ -25,13 +27,24 @@ from vlmhb.kit import Kit
 from vlmhb.outcomes import Outcome, exit_code_of
 from vlmhb.plan.model import Facts, PlannedEvaluation
 from vlmhb.plan.planner import plan_evaluation
-from vlmhb.progress import make_progress
+from vlmhb.progress import RecordedProgress, make_progress
 from vlmhb.reporting import make_report
+from vlmhb.resources.gpus import choose_gpus
 from vlmhb.runner import Runner
 from vlmhb.runs import RunRecord, run_id_of
 from vlmhb.schedulers.local import LocalScheduler
 from vlmhb.store.view import WorkspaceView
 from vlmhb.store.workspace import Workspace
+
+STATUS = {
+    ExitCode.OK: "done",
+    ExitCode.BAD_CONFIG: "not started",
+    ExitCode.CANNOT_START: "not started",
+    ExitCode.FAILURES: "finished with failures",
+    ExitCode.BUDGET: "stopped by budget",
+    ExitCode.CONTRACT: "finished with failures",
+    ExitCode.INTERRUPTED: "interrupted",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,24 +92,42 @@ class Prepared:
         ]
 
     def plan(self) -> list[PlannedEvaluation]:
+        """Raises `ArtifactEdited`."""
         return [plan_evaluation(chain.evaluation, chain.facts, self.view) for chain in self.chains]
+
+    def plan_of_whole(self) -> list[PlannedEvaluation]:
+        """The plan without evaluations whose artifacts were edited by hand: those fail when their turn comes."""
+        planned = []
+        for chain in self.chains:
+            with suppress(ArtifactEdited):
+                planned.append(plan_evaluation(chain.evaluation, chain.facts, self.view))
+        return planned
 
 
 @dataclass(kw_only=True)
 class Result:
+    """`errors` are those of no one evaluation: rows left out, a report that failed."""
+
     run_id: str
     run_dir: Path
     report: Path | None
     exit_code: ExitCode
     outcomes: list[Outcome] = field(default_factory=list)
+    errors: list[VlmhbError] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        return STATUS[self.exit_code]
 
 
 def prepare(request: Request, *, console: Console) -> Prepared:
     """Raises every error at once, before anything starts; with `keep_going` only when nothing is left to do."""
-    workspace = Workspace.open(request.workspace)
-    config, evaluations, registry, errors = _resolve(request, workspace=workspace)
-    for warning in (*config.warnings, *(text for item in evaluations for text in item.warnings)):
+    config, evaluations, registry, errors = _resolve(request)
+    for warning in dict.fromkeys(
+        (*config.warnings, *(text for item in evaluations for text in item.warnings))
+    ):
         console.warn(warning)
+    workspace = Workspace.open(request.workspace)  # a config with mistakes leaves nothing behind
     engine = detect_engine(request.engine or config.engine or "auto")
     kit = Kit.collect()
     failures: dict[str, VlmhbError] = {}
@@ -104,7 +135,7 @@ def prepare(request: Request, *, console: Console) -> Prepared:
     facts = dict(gather(evaluations, finder=finder, failed=failures.__setitem__))
     for evaluation in evaluations if request.starts else ():
         try:
-            _check_secret(evaluation)
+            _check_start(evaluation)
         except VlmhbError as error:
             failures[evaluation.id] = error
             facts.pop(evaluation.id, None)
@@ -126,21 +157,24 @@ def prepare(request: Request, *, console: Console) -> Prepared:
     )
 
 
-def _check_secret(evaluation: ResolvedEvaluation) -> None:
-    """A key that is not there is told before anything starts, not when its row's turn comes."""
-    if evaluation.api_key is not None:
+def _check_start(evaluation: ResolvedEvaluation) -> None:
+    """A key or GPU that is not there is told before anything starts, not when its row's turn comes."""
+    row, model = evaluation.row, evaluation.model
+    if evaluation.api_key is not None and evaluation.answers_file is None:
         secrets.lookup(evaluation.api_key, env=os.environ, home=Path.home())
+    if server_image(evaluation) is not None:
+        choose_gpus(asked=row.gpus, count=model.gpus, where=str(row.place))
 
 
 def needed_images(request: Request) -> set[str]:
     """Names of the images that a run of this config needs. Raises every config error at once."""
-    _, evaluations, _, _ = _resolve(request, workspace=Workspace.open(request.workspace))
+    _, evaluations, _, _ = _resolve(request)
     servers = {image for item in evaluations if (image := server_image(item)) is not None}
     return {STAGES_IMAGE, *servers}
 
 
 def _resolve(
-    request: Request, *, workspace: Workspace
+    request: Request,
 ) -> tuple[RunConfig, tuple[ResolvedEvaluation, ...], Registry, tuple[VlmhbError, ...]]:
     read = read_run_config(request.config)
     errors = list(read.errors)
@@ -149,14 +183,14 @@ def _resolve(
     )  # its file must not be copied anywhere
     if read.config is None or leaked or (errors and not request.keep_going):
         # names are looked up all the same, so that one look shows every mistake
-        _raise(errors + _name_errors(read.config, request=request, workspace=workspace))
+        _raise(errors + _name_errors(read.config, request=request))
     config = read.config
     if request.limit is not None:
         config = config.model_copy(
             update={"rows": tuple(row.model_copy(update={"limit": request.limit}) for row in config.rows)}
         )
     registry, roots = _registry(request)
-    resolved = resolve(config, registry=registry, roots=roots, workspace=workspace.root)
+    resolved = resolve(config, registry=registry, roots=roots, workspace=request.workspace)
     errors += resolved.errors
     if errors and (not request.keep_going or not resolved.evaluations):
         _raise(errors)
@@ -171,11 +205,11 @@ def _registry(request: Request) -> tuple[Registry, Roots]:
     return load_registry(user_dirs=user_dirs, vlm_base=request.vlm_base or roots.vlm_base), roots
 
 
-def _name_errors(config: RunConfig | None, *, request: Request, workspace: Workspace) -> list[VlmhbError]:
+def _name_errors(config: RunConfig | None, *, request: Request) -> list[VlmhbError]:
     if config is None or not config.rows:
         return []
     registry, roots = _registry(request)
-    return list(resolve(config, registry=registry, roots=roots, workspace=workspace.root).errors)
+    return list(resolve(config, registry=registry, roots=roots, workspace=request.workspace).errors)
 
 
 def _raise(errors: Sequence[VlmhbError]) -> NoReturn:
@@ -192,9 +226,10 @@ def execute(prepared: Prepared, *, console: Console, command: Sequence[str]) -> 
     outcomes = {item.id: Outcome(id=item.id) for item in prepared.evaluations}
     for name, error in prepared.failures.items():
         outcomes[name].fail(error, stage="start")
-    record.begin(prepared.config, plan=prepared.plan(), command=command)
+    record.begin(prepared.config, plan=prepared.plan_of_whole(), command=command)
     stop = StopSignal()
-    with make_progress(console=console) as progress, stop_on_signals(stop):
+    live = RecordedProgress(make_progress(console=console), path=record.events, pid=os.getpid())
+    with live as progress, stop_on_signals(stop):
         session = Session(
             run_id=prepared.run_id,
             workspace=prepared.workspace,
@@ -210,36 +245,36 @@ def execute(prepared: Prepared, *, console: Console, command: Sequence[str]) -> 
         runner = Runner(session, prepared.chains, jobs=prepared.request.jobs)
         runner.run()
         outcomes.update(runner.outcomes)
-        report = _report(session, record, prepared=prepared, outcomes=outcomes, console=console)
-    ended = [outcomes[item.id] for item in prepared.evaluations]
-    for outcome in ended:
-        record.link(prepared.workspace, outcome)
-    code = exit_code_of(ended)
-    if code == ExitCode.OK and (prepared.errors or report is None):
-        code = ExitCode.FAILURES
-    record.end(ended, status=_status(code), exit_code=int(code))
-    return Result(run_id=record.id, run_dir=record.folder, report=report, exit_code=code, outcomes=ended)
+        ended = [outcomes[item.id] for item in prepared.evaluations]
+        faults = [*runner.faults]
+        report = _report(session, record, prepared=prepared, outcomes=ended, failed=faults.append)
+        result = Result(
+            run_id=record.id,
+            run_dir=record.folder,
+            report=report,
+            exit_code=exit_code_of(ended, others=[*prepared.errors, *faults]),
+            outcomes=ended,
+            errors=[*prepared.errors, *faults],
+        )
+        record.end(ended, status=result.status, exit_code=int(result.exit_code))
+    for fault in faults:
+        console.error(fault)
+    return result
 
 
 def _report(
-    session: Session, record: RunRecord, *, prepared: Prepared, outcomes: dict[str, Outcome], console: Console
+    session: Session,
+    record: RunRecord,
+    *,
+    prepared: Prepared,
+    outcomes: Sequence[Outcome],
+    failed: Callable[[VlmhbError], None],
 ) -> Path | None:
-    if session.stop.draining or not prepared.chains:
-        return None
     try:
-        facts = next(iter(prepared.facts.values()))
-        make_report(session, record, chains=prepared.chains, outcomes=outcomes, facts=facts)
-    except VlmhbError as error:
-        console.error(error)
+        if session.stop.draining:
+            raise Interrupted("report not made", hint="the same command continues")
+        make_report(session, record, prepared.evaluations, facts=prepared.facts, outcomes=outcomes)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the report, the results are told
+        failed(shown(error, crash_log=record.crash_log))
         return None
     return record.report_dir / "report.html"
-
-
-def _status(code: ExitCode) -> str:
-    names = {
-        ExitCode.OK: "done",
-        ExitCode.INTERRUPTED: "interrupted",
-        ExitCode.CANNOT_START: "not started",
-        ExitCode.BUDGET: "stopped by budget",
-    }
-    return names.get(code, "finished with failures")

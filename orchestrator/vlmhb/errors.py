@@ -37,20 +37,32 @@ class VlmhbError(Exception):
         if self.where:
             parts.append(f"in {self.where}")
         text = f"{self.code}: {', '.join(parts)}"
-        return f"{text}; hint: {self.hint}" if self.hint else text
+        return one_line(f"{text}; hint: {self.hint}" if self.hint else text)
+
+
+def one_line(text: str) -> str:
+    """`text` with every line end, control and invisible character written as its escape.
+
+    A name copied from a web page can hold a zero-width blank: the message must show it."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 class ErrorList(VlmhbError):
-    """Several errors found together; each prints as its own line."""
+    """Several errors found together; each prints as its own line, the first `SHOWN` of them."""
 
     code = "VHB001"
+    SHOWN = 100
 
     def __init__(self, errors: Sequence[VlmhbError]) -> None:
         self.errors = tuple(errors)
         super().__init__(f"{len(errors)} errors")
 
     def line(self) -> str:
-        return "\n".join(error.line() for error in self.errors)
+        lines = [error.line() for error in self.errors[: self.SHOWN]]
+        left = len(self.errors) - len(lines)
+        if left:
+            lines.append(f"{self.code}: {left} more errors are not shown; hint: mend the first ones")
+        return "\n".join(lines)
 
 
 # --- 1xx config --------------------------------------------------------------------------------
@@ -90,6 +102,12 @@ class MissingPrompts(VlmhbError):
 
 class SecretInConfig(VlmhbError):
     code = "VHB109"
+
+
+class NotInForce(VlmhbError):
+    """A wish that this version understands and cannot fulfil: refused, never ignored."""
+
+    code = "VHB110"
 
 
 # --- 2xx cards and names -----------------------------------------------------------------------
@@ -180,14 +198,14 @@ class DiskFull(VlmhbError):
     exit_code = ExitCode.FAILURES
 
 
-def disk_error(error: OSError) -> VlmhbError:
-    """A fault of the file system as a user error; any other `OSError` is ours and is raised again."""
+def disk_error(error: OSError) -> VlmhbError | None:
+    """A fault of the file system that the user can mend; None for any other `OSError`: that one is ours."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         hint = "free some space; the same command continues"
         return DiskFull("no space left on the device", where=str(error.filename or ""), hint=hint)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return WorkspaceNotWritable(f"cannot write ({error.strerror})", where=str(error.filename or ""))
-    raise error
+    return None
 
 
 # --- 5xx stages --------------------------------------------------------------------------------
@@ -208,3 +226,15 @@ class ModelFailed(VlmhbError):
 class Interrupted(VlmhbError):
     code = "VHB530"
     exit_code = ExitCode.INTERRUPTED
+
+
+class InternalError(VlmhbError):
+    """A fault of ours in one evaluation; the others go on."""
+
+    code = "VHB599"
+    exit_code = ExitCode.FAILURES
+
+
+def error_class(code: str) -> type[VlmhbError]:
+    """The class of a code that a stage told; `StageFailed` for one that is not on this page."""
+    return next((found for found in VlmhbError.__subclasses__() if found.code == code), StageFailed)

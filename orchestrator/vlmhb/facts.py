@@ -17,6 +17,7 @@ from vlmhb.store.hashing import TreeHash
 from vlmhb.store.workspace import Workspace
 
 STAGES_IMAGE = "stages"
+MAX_HEADER = 65536  # bytes; a TSV without line ends is not read whole
 
 
 class FactFinder:
@@ -38,6 +39,7 @@ class FactFinder:
         self._warn = warn
         self._images: dict[str, ImageSpec] = {}
         self._trees: dict[Path, TreeHash] = {}
+        self._versions: dict[tuple[str, ...], dict[str, str]] = {}
 
     def facts(self, evaluation: ResolvedEvaluation) -> Facts:
         """Raises `ImageMissing` and the like."""
@@ -56,7 +58,7 @@ class FactFinder:
             weights_sha256=self._optional(evaluation.weights),
             package_sha256=self._optional(model.code_path),
             answers_sha256=self._optional(evaluation.answers_file),
-            metric_versions=metric_versions(evaluation.metrics),
+            metric_versions=self._metric_versions(evaluation.metrics),
         )
 
     def image(self, name: str) -> ImageSpec:
@@ -71,6 +73,11 @@ class FactFinder:
             self._trees[path] = self._workspace.memo.tree(path)
         return self._trees[path]
 
+    def _metric_versions(self, names: tuple[str, ...]) -> dict[str, str]:
+        if names not in self._versions:
+            self._versions[names] = metric_versions(names)
+        return self._versions[names]
+
     def _optional(self, path: Path | None) -> str | None:
         return self.tree(path).sha256 if path is not None else None
 
@@ -83,9 +90,19 @@ def server_image(evaluation: ResolvedEvaluation) -> str | None:
 
 
 def dataset_mount(evaluation: ResolvedEvaluation) -> Path:
-    """What `prepare` gets to see: a TSV alone (it holds its images), else the folder with the images."""
+    """What `prepare` gets to see: a TSV alone where it holds its images, else the folder with the images."""
     path = evaluation.dataset_path
-    return path.parent if path.is_file() and evaluation.benchmark.loader != "tsv" else path
+    if not path.is_file():
+        return path
+    return path if evaluation.benchmark.loader == "tsv" and holds_images(path) else path.parent
+
+
+def holds_images(tsv: Path) -> bool:
+    """VLMEvalKit's files hold them as base64; a file with `image_path` only refers to images beside it."""
+    with tsv.open("rb") as file:
+        header = file.readline(MAX_HEADER).decode("utf-8-sig", errors="replace")
+    columns = header.rstrip("\r\n").split("\t")
+    return "image" in columns or "image_path" not in columns
 
 
 def metric_versions(names: tuple[str, ...]) -> dict[str, str]:

@@ -7,7 +7,7 @@ never invalidates an inference.
 from __future__ import annotations
 
 import hashlib
-import os
+import io
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 
+from vlmhb.store.files import write_atomic
 from vlmhb.store.hashing import sha256_json
 
 PACKAGES = ("vlmhb_stages", "vlmhb_models", "vlmhb_benchmarks")
@@ -31,7 +32,13 @@ SHARED = (
 STAGE_CODE: dict[str, tuple[str, ...]] = {
     "prepare": (*SHARED, "vlmhb_stages/prepare/", "vlmhb_benchmarks/loaders/"),
     "infer": (*SHARED, "vlmhb_stages/infer/"),
-    "evaluate": (*SHARED, "vlmhb_stages/evaluate/", "vlmhb_benchmarks/metrics/"),
+    "evaluate": (
+        *SHARED,
+        "vlmhb_stages/evaluate/",
+        "vlmhb_benchmarks/metrics/",
+        "vlmhb_benchmarks/loaders/base.py",  # how CSV files are read
+        "vlmhb_benchmarks/loaders/csvfile.py",
+    ),
     "report": (*SHARED, "vlmhb_stages/report/"),
 }
 # Interfaces with modules of their own, named after them; a change there leaves the answers of the others valid.
@@ -81,14 +88,13 @@ class Kit:
         if path.exists():
             return path
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".kit-{os.getpid()}.tmp"
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, data in [("__main__.py", MAIN), *sorted(self.files.items())]:
                 info = zipfile.ZipInfo(name, FIXED_TIME)
                 info.external_attr = 0o644 << 16
                 archive.writestr(info, data)
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        write_atomic(path, buffer.getvalue())
         return path
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from vlmhb.errors import ExitCode, VlmhbError
 from vlmhb.store.manifest import Manifest
@@ -34,17 +34,25 @@ class Outcome:
             return None
         return {"stage": self.stage or "", "code": self.error.code, "message": self.error.line()}
 
+    def summary(self) -> dict[str, Any]:
+        """As in run.json and in the last line of `vlmhb run --json`."""
+        return {"id": self.id, "status": self.status, "counts": self.counts, "failure": self.failure}
 
-def exit_code_of(outcomes: Sequence[Outcome]) -> ExitCode:
-    """Interrupted beats all, then a broken contract; 3 only when nothing at all could start."""
-    codes = {outcome.error.exit_code for outcome in outcomes if outcome.error is not None}
+
+def exit_code_of(outcomes: Sequence[Outcome], *, others: Sequence[VlmhbError] = ()) -> ExitCode:
+    """Interrupted beats all, then a broken contract; 3 only when nothing at all could start.
+
+    `others`: errors of no one evaluation, such as rows that could not be read or a report that failed."""
+    ended = [outcome.error for outcome in outcomes if outcome.error is not None]
+    codes = {error.exit_code for error in (*ended, *others)}
     for code in (ExitCode.INTERRUPTED, ExitCode.CONTRACT):
         if code in codes:
             return code
     started = [outcome for outcome in outcomes if outcome.error is None or outcome.manifests]
     if outcomes and not started and codes == {ExitCode.CANNOT_START}:
         return ExitCode.CANNOT_START
-    return ExitCode.OK if all(outcome.status == "done" for outcome in outcomes) else ExitCode.FAILURES
+    everything = all(outcome.status == "done" for outcome in outcomes) and not others
+    return ExitCode.OK if everything else ExitCode.FAILURES
 
 
 def within_policy(*, policy: str, planned: int, lost: int) -> bool:

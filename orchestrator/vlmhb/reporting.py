@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from vlmhb_stages.contracts import ReportEvaluation, ReportSpec
 
+from vlmhb.contracts import ResolvedEvaluation
 from vlmhb.engines.base import Mount
-from vlmhb.execution.jobs import Chain
 from vlmhb.execution.session import Session
 from vlmhb.execution.stages import StageJob, make_artifact
 from vlmhb.outcomes import Outcome
@@ -27,33 +28,28 @@ STAGE_FOLDERS = {"inputs": "prepare", "infer": "infer", "evaluate": "evaluate"}
 def make_report(
     session: Session,
     record: RunRecord,
+    evaluations: Sequence[ResolvedEvaluation],
     *,
-    chains: Sequence[Chain],
-    outcomes: dict[str, Outcome],
-    facts: Facts,
+    facts: Mapping[str, Facts],
+    outcomes: Sequence[Outcome],
 ) -> None:
-    """Raises a `VlmhbError` when the report cannot be made."""
-    evaluations = [
-        _evaluation(session, chain, outcomes[chain.evaluation.id], number=number)
-        for number, chain in enumerate(chains)
+    """Every evaluation is in it, those that could not start as well: those have no `facts`.
+
+    `outcomes` are in the order of `evaluations`. Raises a `VlmhbError` when the report cannot be made."""
+    told = [
+        _evaluation(session, evaluation, facts.get(evaluation.id), outcome, number=number)
+        for number, (evaluation, outcome) in enumerate(zip(evaluations, outcomes, strict=True))
     ]
-    spec = ReportSpec(run_id=record.id, title=record.id, evaluations=tuple(evaluations))
-    mounts = tuple(
-        mount
-        for number, chain in enumerate(chains)
-        for mount in _mounts(session, outcomes[chain.evaluation.id], number=number)
-    )
-    made = {
-        item.id: {stage: m.fingerprint for stage, m in item.manifests.items()} for item in outcomes.values()
-    }
-    results = {
-        item.id: {stage: m.groups for stage, m in item.manifests.items()} for item in outcomes.values()
-    }
+    spec = ReportSpec(run_id=record.id, title=record.id, evaluations=tuple(told))
+    mounts = [_mounts(session, outcome, number=number) for number, outcome in enumerate(outcomes)]
+    made = {item.id: {stage: m.fingerprint for stage, m in item.manifests.items()} for item in outcomes}
+    results = {item.id: {stage: m.groups for stage, m in item.manifests.items()} for item in outcomes}
     context = {"spec": spec.model_dump(mode="json"), "artifacts": made, "results": results}
+    common = next(iter(facts.values()))  # image and code of the stages are the same for all
     planned = plan_stage(
-        stage="report", subject=record.id, identity=report_identity(context, facts), view=session.view
+        stage="report", subject=record.id, identity=report_identity(context, common), view=session.view
     )
-    job = StageJob(spec=spec, image=facts.stages_image, mounts=mounts)
+    job = StageJob(spec=spec, image=common.stages_image, mounts=tuple(chain.from_iterable(mounts)))
     manifest = make_artifact(session, planned, lambda: job, evaluation_id="report")
     source = session.workspace.artifact("report", manifest.fingerprint).out
     record.report_dir.mkdir(parents=True, exist_ok=True)
@@ -74,16 +70,21 @@ def _mounts(session: Session, outcome: Outcome, *, number: int) -> list[Mount]:
     return mounts
 
 
-def _evaluation(session: Session, chain: Chain, outcome: Outcome, *, number: int) -> ReportEvaluation:
+def _evaluation(
+    session: Session, evaluation: ResolvedEvaluation, facts: Facts | None, outcome: Outcome, *, number: int
+) -> ReportEvaluation:
     folders = {
         name: f"/vlmhb/in/e/{number}/{name}" if stage in outcome.manifests else None
         for name, stage in STAGE_FOLDERS.items()
     }
-    return ReportEvaluation(id=outcome.id, info=_info(session, chain, outcome), **folders)
+    info = _info(session, evaluation, outcome)
+    inferred = outcome.manifests.get("infer")
+    info["provenance"] = _provenance(evaluation, facts, inferred, session=session) if facts else {}
+    return ReportEvaluation(id=outcome.id, info=info, **folders)
 
 
-def _info(session: Session, chain: Chain, outcome: Outcome) -> dict[str, Any]:
-    evaluation, inferred = chain.evaluation, outcome.manifests.get("infer")
+def _info(session: Session, evaluation: ResolvedEvaluation, outcome: Outcome) -> dict[str, Any]:
+    inferred = outcome.manifests.get("infer")
     warnings = [*evaluation.warnings]
     for manifest in outcome.manifests.values():
         warnings += manifest.extra.get("warnings", [])
@@ -93,7 +94,7 @@ def _info(session: Session, chain: Chain, outcome: Outcome) -> dict[str, Any]:
         "benchmark": evaluation.benchmark.name,
         "task_type": evaluation.benchmark.task_type,
         "engine": session.engine.name,
-        "scheduler": "local",
+        "scheduler": session.scheduler.name,
         "isolation": session.engine.isolation,
         "network": inferred.network if inferred else "none",
         "not_enforced": sorted({name for m in outcome.manifests.values() for name in m.not_enforced}),
@@ -103,12 +104,12 @@ def _info(session: Session, chain: Chain, outcome: Outcome) -> dict[str, Any]:
         "warnings": warnings,
         "tags": list(evaluation.row.tags or ()),
         "peak_rss_mib": inferred.extra.get("server_peak_memory_mib") if inferred else None,
-        "provenance": _provenance(chain, inferred, session=session),
     }
 
 
-def _provenance(chain: Chain, inferred: Manifest | None, *, session: Session) -> dict[str, Any]:
-    facts = chain.facts
+def _provenance(
+    evaluation: ResolvedEvaluation, facts: Facts, inferred: Manifest | None, *, session: Session
+) -> dict[str, Any]:
     return {
         "image": facts.stages_image.ref,
         "image_digest": facts.stages_image.identity,
@@ -119,7 +120,7 @@ def _provenance(chain: Chain, inferred: Manifest | None, *, session: Session) ->
         "kit_sha256": facts.kit_sha256,
         "host": inferred.host if inferred else session.host,
         "platform": platform.platform(),
-        "gpus": list(chain.evaluation.row.gpus or ()),
-        "seed": chain.evaluation.row.seed or 0,
-        "decoding": chain.evaluation.decoding.model_dump(mode="json"),
+        "gpus": inferred.extra.get("gpus", []) if inferred else [],
+        "seed": evaluation.row.seed or 0,
+        "decoding": evaluation.decoding.model_dump(mode="json"),
     }

@@ -4,43 +4,70 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from vlmhb_stages.contracts import InferSummary
 
 from vlmhb import secrets
 from vlmhb.engines.base import ImageSpec, Mount
-from vlmhb.errors import Interrupted, VlmhbError, disk_error
+from vlmhb.errors import Interrupted, VlmhbError
 from vlmhb.execution.changes import with_changed_rows
+from vlmhb.execution.faults import shown
 from vlmhb.execution.jobs import Chain, evaluate_job, infer_job, prepare_job
 from vlmhb.execution.servers import ModelServer, code_target, model_server
 from vlmhb.execution.session import Session
-from vlmhb.execution.stages import make_artifact
+from vlmhb.execution.stages import StageJob, make_artifact
 from vlmhb.outcomes import Outcome, within_policy
 from vlmhb.plan.fingerprint import model_identity
+from vlmhb.plan.model import PlannedStage
 from vlmhb.plan.planner import plan_evaluate, plan_infer, plan_prepare
 from vlmhb.resources.gpus import choose_gpus
+from vlmhb.runs import RunRecord
 from vlmhb.store.files import read_json
 from vlmhb.store.hashing import sha256_json
 
 STAGE_WORKERS = 2
+SIGNAL_CHECK_S = 0.2
+
+
+@dataclass(kw_only=True)
+class _Shared:
+    """What evaluations of one model share: its server, once the first of them has needed it."""
+
+    stack: ExitStack
+    server: ModelServer | None = None
 
 
 class Runner:
-    """One run over its chains. Outcomes are by evaluation id; nothing here raises for one bad evaluation."""
+    """One run over its chains. Outcomes are by evaluation id; `faults` are those of no one evaluation."""
 
     def __init__(self, session: Session, chains: Sequence[Chain], *, jobs: int = 1) -> None:
         self._session = session
         self._chains = chains
         self._jobs = jobs
+        self._record = RunRecord(session.workspace, session.run_id)
         self.outcomes = {chain.evaluation.id: Outcome(id=chain.evaluation.id) for chain in chains}
+        self.faults: list[VlmhbError] = []
 
     def run(self) -> None:
+        """To the end; every failure is in `outcomes` or `faults`."""
         with ThreadPoolExecutor(STAGE_WORKERS) as stages, ThreadPoolExecutor(self._jobs) as models:
-            _wait(stages.submit(self._guard, chain, "prepare", self._prepare) for chain in self._chains)
-            _wait(models.submit(self._infer_group, group, stages) for group in self._groups())
+            self._wait(stages.submit(self._guard, chain, "prepare", self._prepare) for chain in self._chains)
+            self._wait(models.submit(self._infer_group, group, stages) for group in self._groups())
+
+    def _wait(self, futures: Iterable[Future[None]]) -> None:
+        """For all of them, in short steps: a signal that the kernel gives to another thread does not wake a main
+        thread that waits without end, and its Python handler would never run."""
+        pending = set(futures)
+        while pending:
+            done, pending = wait(pending, timeout=SIGNAL_CHECK_S)
+            for error in (future.exception() for future in done):
+                if error is not None:
+                    self.faults.append(shown(error, crash_log=self._record.crash_log))
 
     def _guard(self, chain: Chain, stage: str, work: Callable[[Chain], None]) -> None:
         """Run one stage of one evaluation; its failure ends that evaluation only."""
@@ -51,17 +78,21 @@ class Runner:
             if self._session.stop.draining:
                 raise Interrupted(f"{stage} not started", hint="the same command continues")
             work(chain)
-        except (VlmhbError, OSError) as error:
-            told = error if isinstance(error, VlmhbError) else disk_error(error)
+        except Exception as error:  # noqa: BLE001 - a bug in one evaluation must not cost the others and the report
+            told = shown(error, crash_log=self._record.crash_log)
             outcome.fail(told, stage=stage)
             self._session.progress.stage_ended(chain.evaluation.id, stage, outcome.status, told.line())
 
     def _prepare(self, chain: Chain) -> None:
         planned = plan_prepare(chain.evaluation, chain.facts, self._session.view)
-        manifest = make_artifact(
-            self._session, planned, lambda: prepare_job(chain), evaluation_id=chain.evaluation.id
-        )
-        self.outcomes[chain.evaluation.id].manifests["prepare"] = manifest
+        self._make(chain, planned, lambda: prepare_job(chain))
+
+    def _make(self, chain: Chain, planned: PlannedStage, job: Callable[[], StageJob]) -> None:
+        """Linked first: the log of a stage that runs or fails is found in the run's folder as well."""
+        name = chain.evaluation.id
+        self._record.link(name, stage=planned.stage, fingerprint=str(planned.fingerprint))
+        manifest = make_artifact(self._session, planned, job, evaluation_id=name)
+        self.outcomes[name].manifests[planned.stage] = manifest
 
     def _groups(self) -> list[list[Chain]]:
         """Chains of the same model together, in order of first appearance: a model is loaded once."""
@@ -75,40 +106,36 @@ class Runner:
     def _infer_group(self, chains: list[Chain], stages: ThreadPoolExecutor) -> None:
         pending: list[Future[None]] = []
         with ExitStack() as stack:
-            server: ModelServer | None = None
-
-            def infer(chain: Chain) -> None:
-                nonlocal server
-                server = self._infer(chain, server=server, stack=stack)
-
+            shared = _Shared(stack=stack)
             for chain in chains:
-                self._guard(chain, "infer", infer)
+                self._guard(chain, "infer", partial(self._infer, shared=shared))
                 pending.append(stages.submit(self._guard, chain, "evaluate", self._evaluate))
-        _wait(pending)
+        self._wait(pending)
 
-    def _infer(self, chain: Chain, *, server: ModelServer | None, stack: ExitStack) -> ModelServer | None:
-        """The server that is there afterwards: started by the first evaluation that must run."""
+    def _infer(self, chain: Chain, *, shared: _Shared) -> None:
         session, evaluation = self._session, chain.evaluation
-        outcome = self.outcomes[evaluation.id]
-        prepared = outcome.manifests["prepare"]
+        prepared = self.outcomes[evaluation.id].manifests["prepare"]
         planned = plan_infer(evaluation, chain.facts, session.view, prepared=prepared)
-        planned = with_changed_rows(planned, workspace=session.workspace, prepared=prepared, group="inputs")
+        planned = with_changed_rows(planned, session=session, prepared=prepared, group="inputs")
         must_run = planned.decision != "reuse"
         image = chain.facts.model_image
-        if must_run and server is None and image is not None:
-            server = stack.enter_context(self._server(chain, image=image))
+        if must_run and shared.server is None and image is not None:
+            shared.server = shared.stack.enter_context(self._server(chain, image=image))
         with ExitStack() as private:
             folder: Path | None = None
-            if must_run and evaluation.api_key is not None:
+            if must_run and chain.url is not None and evaluation.api_key is not None:
                 folder = private.enter_context(_api_key(evaluation.api_key, user=session.user))
-            outcome.manifests["infer"] = make_artifact(
-                session,
-                planned,
-                lambda: infer_job(chain, session=session, prepared=prepared, server=server, secrets=folder),
-                evaluation_id=evaluation.id,
+            job = partial(
+                infer_job,
+                chain,
+                fingerprint=planned.fingerprint,
+                session=session,
+                prepared=prepared,
+                server=shared.server,
+                secrets=folder,
             )
+            self._make(chain, planned, job)
         self._count(chain)
-        return server
 
     def _server(self, chain: Chain, *, image: ImageSpec) -> AbstractContextManager[ModelServer]:
         evaluation, model = chain.evaluation, chain.evaluation.model
@@ -144,13 +171,9 @@ class Runner:
         outcome = self.outcomes[evaluation.id]
         prepared, inferred = outcome.manifests["prepare"], outcome.manifests["infer"]
         planned = plan_evaluate(evaluation, chain.facts, session.view, prepared=prepared, inferred=inferred)
-        planned = with_changed_rows(planned, workspace=session.workspace, prepared=prepared, group="labels")
-        outcome.manifests["evaluate"] = make_artifact(
-            session,
-            planned,
-            lambda: evaluate_job(chain, session=session, prepared=prepared, inferred=inferred),
-            evaluation_id=evaluation.id,
-        )
+        planned = with_changed_rows(planned, session=session, prepared=prepared, group="labels")
+        job = partial(evaluate_job, chain, session=session, prepared=prepared, inferred=inferred)
+        self._make(chain, planned, job)
 
 
 def _identity(chain: Chain) -> dict[str, object]:
@@ -160,9 +183,3 @@ def _identity(chain: Chain) -> dict[str, object]:
 def _api_key(reference: str, *, user: str) -> AbstractContextManager[Path]:
     value = secrets.lookup(reference, env=os.environ, home=Path.home())
     return secrets.delivered({"api_key": value}, user=user)
-
-
-def _wait(futures: Iterable[Future[None]]) -> None:
-    """Wait for all; a programming error in any of them is raised here."""
-    for future in list(futures):
-        future.result()

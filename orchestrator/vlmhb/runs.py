@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,6 +16,7 @@ from vlmhb.outcomes import Outcome
 from vlmhb.plan.model import PlannedEvaluation
 from vlmhb.store.files import read_json, write_json
 from vlmhb.store.hashing import sha256_json
+from vlmhb.store.locks import process_start
 from vlmhb.store.workspace import Workspace
 
 
@@ -27,6 +29,7 @@ def run_id_of(config: RunConfig, *, engine: str, overrides: Mapping[str, Any]) -
 class RunRecord:
     def __init__(self, workspace: Workspace, run_id: str) -> None:
         self.id = run_id
+        self._workspace = workspace
         self.folder = workspace.run_dir(run_id)
 
     @staticmethod
@@ -50,6 +53,24 @@ class RunRecord:
     def report_dir(self) -> Path:
         return self.folder / "report"
 
+    @property
+    def events(self) -> Path:
+        """What happened, as `progress.recorded` writes it."""
+        return self.folder / "events.jsonl"
+
+    @property
+    def crash_log(self) -> Path:
+        """Tracebacks of our own faults."""
+        return self.folder / "crash.txt"
+
+    @property
+    def is_running(self) -> bool:
+        """By the process that says so; one on another host cannot be seen and is believed."""
+        state = self.state()
+        if state.get("status") != "running" or state.get("host") != socket.gethostname():
+            return state.get("status") == "running"
+        return process_start(int(state["pid"])) == state.get("pid_start")
+
     def state(self) -> dict[str, Any]:
         value = read_json(self.folder / "run.json")
         return value if isinstance(value, dict) else {}
@@ -58,38 +79,38 @@ class RunRecord:
         self.folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(config.path, self.folder / f"config{config.path.suffix}")
         write_json(self.folder / "plan.json", [item.model_dump(mode="json") for item in plan])
-        self._update(
-            run_id=self.id,
-            config=str(config.path.absolute()),
-            command=list(command),
-            cwd=str(Path.cwd()),
-            pid=os.getpid(),
-            started=_now(),
-            ended=None,
-            status="running",
+        for link in self.folder.glob("evaluations/*/[!.]*"):  # of an earlier try: they are made anew
+            link.unlink(missing_ok=True)
+        write_json(
+            self.folder / "run.json",
+            {
+                "run_id": self.id,
+                "config": str(config.path.absolute()),
+                "command": list(command),
+                "cwd": str(Path.cwd()),
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "pid_start": process_start(os.getpid()),
+                "started": _now(),
+                "ended": None,
+                "status": "running",
+                "evaluations": [],
+            },
         )
 
     def end(self, outcomes: Sequence[Outcome], *, status: str, exit_code: int) -> None:
-        evaluations = [
-            {"id": item.id, "status": item.status, "counts": item.counts, "failure": item.failure}
-            for item in outcomes
-        ]
-        self._update(ended=_now(), status=status, exit_code=exit_code, evaluations=evaluations)
+        ended = {"ended": _now(), "status": status, "exit_code": exit_code}
+        evaluations = [item.summary() for item in outcomes]
+        write_json(self.folder / "run.json", {**self.state(), **ended, "evaluations": evaluations})
 
-    def link(self, workspace: Workspace, outcome: Outcome) -> None:
-        """Relative links, so that a moved workspace stays whole."""
-        folder = self.folder / "evaluations" / outcome.id
+    def link(self, evaluation_id: str, *, stage: str, fingerprint: str) -> None:
+        """`evaluations/<id>/<stage>`, relative, so that a moved workspace stays whole."""
+        folder = self.folder / "evaluations" / evaluation_id
         folder.mkdir(parents=True, exist_ok=True)
-        for stage, manifest in outcome.manifests.items():
-            link = folder / stage
-            target = os.path.relpath(workspace.artifact(stage, manifest.fingerprint).folder, folder)
-            if link.is_symlink() and str(link.readlink()) == target:
-                continue
-            link.unlink(missing_ok=True)
-            link.symlink_to(target)
-
-    def _update(self, **fields: Any) -> None:
-        write_json(self.folder / "run.json", {**self.state(), **fields})
+        fresh = folder / f".{stage}.{os.getpid()}"
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(os.path.relpath(self._workspace.artifact(stage, fingerprint).folder, folder))
+        fresh.replace(folder / stage)
 
 
 def _now() -> str:

@@ -173,7 +173,8 @@ class InferSummary(Record):
 
 
 class PrepareSpec(Record):
-    """Reads `/vlmhb/in/dataset` (ro); writes `out/inputs/{samples.jsonl,media.json,media/}` and `out/labels/labels.jsonl`.
+    """Reads `/vlmhb/in/dataset` (ro); writes `out/inputs/{samples.jsonl,media.json,media/}` and
+    `out/labels/labels.jsonl`.
 
     `media.json` is `{"mode": "mount", "root": "<folder relative to the dataset>"}` when that folder holds image
     files only (so it can be mounted into `infer` as it is), else `{"mode": "copy"}` with the files in `media/`.
@@ -234,7 +235,8 @@ class RetryPolicy(Record):
 
 
 class InferSpec(Record):
-    """Reads `/vlmhb/in/inputs`, `/vlmhb/in/media`, `/vlmhb/in/previous/<fingerprint>/predictions.jsonl`; writes `out/`."""
+    """Reads `/vlmhb/in/inputs`, `/vlmhb/in/media` and `/vlmhb/in/previous/<fingerprint>/predictions.jsonl`; writes
+    `out/`."""
 
     stage: Literal["infer"] = "infer"
     inputs: str = "/vlmhb/in/inputs"

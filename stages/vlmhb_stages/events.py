@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+QUIET_S = 5.0
+
 
 class EventWriter:
     """Appends one JSON object a line and flushes it, so that a kill loses nothing already said."""
@@ -21,9 +23,16 @@ class EventWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a", encoding="utf-8")
         self._clock = clock
+        self._last = clock()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing has been said for a while: time for a sign of life, however slow the work is."""
+        return self._clock() - self._last >= QUIET_S
 
     def emit(self, type_: str, **fields: Any) -> None:
-        event = {"t": round(self._clock(), 3), "type": type_, **fields}
+        self._last = self._clock()
+        event = {"t": round(self._last, 3), "type": type_, **fields}
         self._file.write(json.dumps(event, ensure_ascii=False) + "\n")
         self._file.flush()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import traceback
+from contextlib import suppress
 from importlib import import_module
 
 from vlmhb_stages.events import EventWriter
@@ -13,20 +14,16 @@ from vlmhb_stages.spec import read_spec
 
 EXIT_CRASHED = 70
 EXIT_DISK_FULL = 5
+EXIT_BAD_USE = 2
 
 
 def run_stage(stage: str) -> int:
     """The stage's exit code. A crash is told as a `fatal` event with its last line; the log has it whole."""
     os.umask(0o022)
-    events = EventWriter(resolve(EVENTS))
-    spec = read_spec()
-    if spec.stage != stage:
-        events.emit("fatal", code="VHB501", message=f"the spec is for {spec.stage}, not for {stage}")
-        return 2
-    events.emit("start", stage=stage)
+    events: EventWriter | None = None
     try:
-        module = import_module(f"vlmhb_stages.{stage}")
-        code: int = module.run(spec, events=events)
+        events = EventWriter(resolve(EVENTS))
+        return _run(stage, events=events)
     except OSError as error:
         traceback.print_exc()
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -36,12 +33,26 @@ def run_stage(stage: str) -> int:
         traceback.print_exc()
         _tell(events, code="VHB501", message=f"{type(error).__name__}: {error}")
         return EXIT_CRASHED
-    events.close()
+    finally:
+        if events is not None:
+            with suppress(OSError):  # what a full disk has refused is refused again
+                events.close()
+
+
+def _run(stage: str, *, events: EventWriter) -> int:
+    spec = read_spec()
+    if spec.stage != stage:
+        events.emit("fatal", code="VHB501", message=f"the spec is for {spec.stage}, not for {stage}")
+        return EXIT_BAD_USE
+    events.emit("start", stage=stage)
+    code: int = import_module(f"vlmhb_stages.{stage}").run(spec, events=events)
     return code
 
 
-def _tell(events: EventWriter, *, code: str, message: str) -> None:
+def _tell(events: EventWriter | None, *, code: str, message: str) -> None:
     """A full disk may refuse the event as well; then the exit code alone has to do."""
+    if events is None:
+        return
     try:
         events.emit("fatal", code=code, message=message[:2000])
     except OSError:

@@ -26,7 +26,7 @@ def rows_of(result: ConfigResult) -> list[dict[str, Any]]:
 YAML = """\
 # two rows and a matrix
 engine: docker
-budget: 5
+scheduler: local
 defaults:
   metrics: [CER, wer]
   limit: 10
@@ -53,7 +53,7 @@ def test_yaml_defaults_evaluations_and_matrix(tmp_path: Path) -> None:
     result = read(tmp_path, YAML)
     assert result.errors == ()
     assert result.config is not None
-    assert (result.config.engine, result.config.budget, result.config.scheduler) == ("docker", "5", None)
+    assert (result.config.engine, result.config.scheduler) == ("docker", "local")
     one, two, *cells = rows_of(result)
     common = {"filter_doc_class": "0044", "metrics": ("CER", "wer")}
     assert one == {**common, "dataset": "d1", "model_name": "m1", "limit": 3}
@@ -72,7 +72,7 @@ def test_yaml_defaults_evaluations_and_matrix(tmp_path: Path) -> None:
 def test_the_same_file_as_json_gives_the_same_rows(tmp_path: Path) -> None:
     data = {
         "engine": "docker",
-        "budget": 5,
+        "scheduler": "local",
         "defaults": {"metrics": ["CER", "wer"], "limit": 10, "filter_doc_class": "0044"},
         "evaluations": [
             {"dataset": "d1", "model": "m1", "limit": 3, "only_evaluate_metrics": False},

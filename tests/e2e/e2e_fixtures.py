@@ -14,6 +14,9 @@ import pytest
 from e2e_api import Api
 from e2e_world import World
 
+PROCESS = "process"
+DOCKER = pytest.param("docker", marks=pytest.mark.docker)
+PODMAN = pytest.param("podman", marks=pytest.mark.podman)
 ROOT = Path(__file__).resolve().parents[2]
 ENVS_WORKSPACE = Path(os.environ.get("VLMHB_TEST_ENVS", ROOT / ".test-envs"))
 
@@ -35,12 +38,40 @@ def docker_images(docker_engine: object) -> None:
     build("docker", ENVS_WORKSPACE)
 
 
-@pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
+@pytest.fixture(scope="session")
+def podman_images(podman_engine: object) -> None:
+    """Podman has a store of its own, so it may be usable and yet have no base image to build on."""
+    try:
+        build("podman", ENVS_WORKSPACE)
+    except AssertionError as error:
+        if "podman" in os.environ.get("VLMHB_REQUIRE", "").split(","):
+            raise
+        pytest.skip(f"podman has no images and they cannot be built: {error}")
+
+
+def make_world(request: pytest.FixtureRequest, root: Path) -> World:
+    """A world on the engine that the fixture's parameter names; skips where that engine cannot be used."""
+    if request.param == "process":
+        return World(root=root, engine="process", envs=request.getfixturevalue("process_envs"))
+    request.getfixturevalue(f"{request.param}_images")
+    return World(root=root, engine=request.param, envs=None)
+
+
+@pytest.fixture(params=[PROCESS, DOCKER])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
-    if request.param == "docker":
-        request.getfixturevalue("docker_images")
-        return World(root=tmp_path, engine="docker", envs=None)
-    return World(root=tmp_path, engine="process", envs=request.getfixturevalue("process_envs"))
+    return make_world(request, tmp_path)
+
+
+@pytest.fixture(params=[PROCESS, DOCKER, PODMAN])
+def any_world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    """On every engine: for what each of them must be seen to do."""
+    return make_world(request, tmp_path)
+
+
+@pytest.fixture(params=[DOCKER, PODMAN], scope="module")
+def container_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """One per engine and module: what is looked at from several sides runs once."""
+    return make_world(request, tmp_path_factory.mktemp(str(request.param)))
 
 
 @pytest.fixture

@@ -163,4 +163,6 @@ def test_json_summary_is_the_last_line(process_world: World) -> None:
     process_world.make(pages=1)
     done = process_world.call("--json")
     summary = json.loads(done.stdout)
-    assert set(summary) == {"run_id", "run_dir", "report", "status", "exit_code", "evaluations"}
+    assert set(summary) == {
+        "run_id", "run_dir", "report", "status", "exit_code", "evaluations", "errors",
+    }  # fmt: skip

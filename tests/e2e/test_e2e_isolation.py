@@ -42,26 +42,31 @@ result = found""",
 }
 
 
-def probe(world: World, name: str) -> Any:
-    world.make(pages=1, probe=PROBES[name])
+ALL = """
+import json
+found = {{}}
+for name, code in {probes!r}.items():
+    scope = {{}}
+    exec(code, scope)
+    found[name] = scope["result"]
+result = json.dumps(found)"""
+
+
+@pytest.fixture(scope="module")
+def summary(container_world: World) -> dict[str, Any]:
+    """One run whose model tries everything and answers with what it found."""
+    world = container_world
+    world.make(pages=1, probe=ALL.format(probes=PROBES))
     lines = world.samples()
     lines[0]["answer"] = "CANARY-LABEL"
     world.write_samples(lines)
-    summary = world.run()
-    text = world.predictions(summary)[0]["text"]
-    try:
-        return json.loads(text.replace("'", '"'))
-    except ValueError:
-        return text
+    return world.run()
 
 
-@pytest.mark.docker
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
         ("interfaces", ["lo"]),
-        ("connect", "OSError"),
-        ("uid", 65534),
         ("capabilities", ["0000000000000000"] * 3 + ["1"]),
         ("root", "Read-only file system"),
         ("writable", ["/vlmhb/sock"]),
@@ -69,27 +74,28 @@ def probe(world: World, name: str) -> Any:
         ("canary", []),
     ],
 )
-def test_inside_the_model_container(docker_world: World, name: str, expected: Any) -> None:
-    found = probe(docker_world, name)
-    if name == "uid":
-        assert found != 0
-    elif name == "connect":
-        assert found in ("OSError", "TimeoutError")
-    else:
-        assert found == expected
+def test_inside_the_model_container(
+    container_world: World, summary: dict[str, Any], name: str, expected: Any
+) -> None:
+    assert found(container_world, summary)[name] == expected
 
 
-@pytest.mark.docker
-def test_labels_are_mounted_into_evaluate_only(docker_world: World) -> None:
-    docker_world.make(pages=1)
-    lines = docker_world.samples()
-    lines[0]["answer"] = "CANARY-LABEL"
-    docker_world.write_samples(lines)
-    summary = docker_world.run()
+def test_the_model_has_no_way_out_and_is_not_root(container_world: World, summary: dict[str, Any]) -> None:
+    seen = found(container_world, summary)
+    assert seen["connect"] in ("OSError", "TimeoutError")
+    assert seen["uid"] != 0
+
+
+def test_labels_are_mounted_into_evaluate_only(container_world: World, summary: dict[str, Any]) -> None:
     for stage, where in (("prepare", "inputs"), ("infer", ".")):
-        folder = docker_world.stage(summary, stage) / "out" / where
+        folder = container_world.stage(summary, stage) / "out" / where
         holding = [
             path for path in folder.rglob("*") if path.is_file() and b"CANARY-LABEL" in path.read_bytes()
         ]
         assert holding == [], stage
-    assert b"CANARY-LABEL" in docker_world.scores(summary)
+    assert b"CANARY-LABEL" in container_world.scores(summary)
+
+
+def found(world: World, summary: dict[str, Any]) -> dict[str, Any]:
+    answers: dict[str, Any] = json.loads(world.predictions(summary)[0]["text"])
+    return answers

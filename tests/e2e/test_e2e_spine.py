@@ -6,14 +6,14 @@ from pathlib import Path
 from e2e_world import World, page_text
 
 
-def test_a_run_goes_through_all_stages_to_a_report(world: World) -> None:
-    world.make(pages=4)
-    summary = world.run()
+def test_a_run_goes_through_all_stages_to_a_report(any_world: World) -> None:
+    any_world.make(pages=4)
+    summary = any_world.run()
     assert summary["status"] == "done"
     assert summary["evaluations"][0]["counts"] == {"planned": 4, "ok": 4, "error": 0, "skipped": 0}
-    predictions = world.predictions(summary)
-    assert [item["text"] for item in predictions] == [line["answer"] for line in world.samples()]
-    cer = next(item for item in world.metrics(summary)["metrics"] if item["name"] == "cer")
+    predictions = any_world.predictions(summary)
+    assert [item["text"] for item in predictions] == [line["answer"] for line in any_world.samples()]
+    cer = next(item for item in any_world.metrics(summary)["metrics"] if item["name"] == "cer")
     assert (cer["value"], cer["n"]) == (0.0, 4)
     report = Path(summary["report"])
     assert {path.name for path in report.parent.iterdir()} == {
@@ -25,33 +25,33 @@ def test_a_run_goes_through_all_stages_to_a_report(world: World) -> None:
     assert json.loads((report.parent / "report.json").read_text())["run_id"] == summary["run_id"]
 
 
-def test_the_second_run_reuses_everything(world: World) -> None:
-    world.make(pages=2)
-    first = world.run()
-    assert {stage["decision"] for stage in world.plan().values()} == {"reuse"}
-    manifest = world.stage(first, "infer") / "manifest.json"
+def test_the_second_run_reuses_everything(any_world: World) -> None:
+    any_world.make(pages=2)
+    first = any_world.run()
+    assert {stage["decision"] for stage in any_world.plan().values()} == {"reuse"}
+    manifest = any_world.stage(first, "infer") / "manifest.json"
     before = manifest.stat().st_mtime_ns
-    second = world.run()
+    second = any_world.run()
     assert second["run_id"] == first["run_id"]
     assert manifest.stat().st_mtime_ns == before
 
 
-def test_an_edited_page_asks_only_for_that_page_and_says_why(world: World) -> None:
-    world.make(pages=4)
-    world.run()
-    world.draw(2, "edited")
-    lines = world.samples()
-    lines[2]["answer"] = page_text((world.data / "images" / "002.png").read_bytes())
-    world.write_samples(lines)
-    stages = world.plan()
+def test_an_edited_page_asks_only_for_that_page_and_says_why(any_world: World) -> None:
+    any_world.make(pages=4)
+    any_world.run()
+    any_world.draw(2, "edited")
+    lines = any_world.samples()
+    lines[2]["answer"] = page_text((any_world.data / "images" / "002.png").read_bytes())
+    any_world.write_samples(lines)
+    stages = any_world.plan()
     prepare = stages["pages-page-model", "prepare"]
     assert prepare["decision"] == "run"
     assert prepare["reason"].startswith("prepare pages: dataset ")
-    summary = world.run()
-    assert world.requests(summary) == 1
-    imported = [item["sample_id"] for item in world.predictions(summary) if item["imported_from"]]
+    summary = any_world.run()
+    assert any_world.requests(summary) == 1
+    imported = [item["sample_id"] for item in any_world.predictions(summary) if item["imported_from"]]
     assert imported == ["p000", "p001", "p003"]
-    assert world.metrics(summary)["metrics"][0]["value"] == 0.0
+    assert any_world.metrics(summary)["metrics"][0]["value"] == 0.0
 
 
 def test_other_metrics_run_no_inference(world: World) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 from vlmhb.engines.base import ContainerTask, Handle, ImageSpec, Limits, TaskExit
 from vlmhb.engines.container import ContainerEngine
-from vlmhb.schedulers.local import LocalScheduler
 
 PATIENCE_S = 60.0
 LABEL = "org.vlmhb.run"
@@ -44,16 +43,24 @@ class Bench:
         return ContainerTask(**{**values, **changes})
 
     def run(self, script: str, **changes: Any) -> TaskExit:
-        scheduler = LocalScheduler(interval_s=0.02, grace_s=1.0)
-        return scheduler.run(
-            self.task(script, **changes), engine=self.engine, log=self.log, timeout_s=PATIENCE_S
-        )
+        return follow(self.engine.start(self.task(script, **changes), log=self.log))
 
     def start(self, script: str, **changes: Any) -> Handle:
         """Returns when the script has said `ready`."""
         handle = self.engine.start(self.task(f"echo ready; {script}", **changes), log=self.log)
         wait_until(lambda: self.log.exists() and "ready" in self.said())
         return handle
+
+
+def follow(handle: Handle) -> TaskExit:
+    """To its end."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (ended := handle.poll()) is None:
+        if time.monotonic() > deadline:
+            handle.stop(grace_s=1.0)
+            raise AssertionError("it does not end")
+        time.sleep(0.02)
+    return ended
 
 
 def wait_until(done: Callable[[], bool]) -> None:

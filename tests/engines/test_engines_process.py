@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_bench import LABEL, wait_until
+from engine_bench import LABEL, follow, wait_until
 from vlmhb.command import run_command
 from vlmhb.engines.base import ContainerTask, Handle, ImageSpec, Mount, TaskExit
 from vlmhb.engines.process import LONGEST_STATE_PATH, ProcessEngine, network_cutter, state_folder
 from vlmhb.engines.process_registry import ProcessId, ProcessRegistry
 from vlmhb.errors import EngineUnavailable, ImageMissing
-from vlmhb.schedulers.local import LocalScheduler
 
 VENV = ImageSpec(name="stages", ref="stages", identity="venv:0", env=Path(sys.prefix))
 RUN = {LABEL: "this"}
@@ -47,8 +46,7 @@ def task(code: str, *words: str, **changes: Any) -> ContainerTask:
 
 
 def run(engine: ProcessEngine, log: Path, code: str, *words: str, **changes: Any) -> TaskExit:
-    scheduler = LocalScheduler(interval_s=0.02, grace_s=1.0)
-    return scheduler.run(task(code, *words, **changes), engine=engine, log=log, timeout_s=60)
+    return follow(engine.start(task(code, *words, **changes), log=log))
 
 
 def start(engine: ProcessEngine, log: Path, code: str, **changes: Any) -> Handle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,6 @@ from vlmhb.images.container_build import build_container_image
 from vlmhb.images.inputs import inputs_sha256
 from vlmhb.images.pins import read_pin
 from vlmhb.images.resolve import list_images, resolve_image
-from vlmhb.schedulers.local import LocalScheduler
 
 TAG = f"vlmhb-test/demo:{os.getpid()}"
 
@@ -95,5 +95,8 @@ def test_description_does_not_make_an_image_stale(tmp_path: Path) -> None:
 def _version_inside(engine: ContainerEngine, spec, *, log: Path) -> str:
     code = "import vlmhb_demo; print(vlmhb_demo.VERSION)"
     task = ContainerTask(name=f"vlmhb-test-demo-{os.getpid()}", image=spec, command=("python3", "-c", code))
-    assert LocalScheduler().run(task, engine=engine, log=log).code == 0
+    handle = engine.start(task, log=log)
+    while (ended := handle.poll()) is None:
+        time.sleep(0.05)
+    assert ended.code == 0
     return log.read_text()

@@ -53,12 +53,16 @@ class View:
         self.attempts: set[str] = set()
         self.known: list[dict[str, Any]] = []
         self.failed: dict[str, int] = {}
+        self.making: str | None = None
 
     def sealed(self, stage: str, fingerprint: str) -> Manifest | None:
         return self.manifests.get(fingerprint)
 
     def started(self, stage: str, fingerprint: str) -> bool:
         return fingerprint in self.attempts
+
+    def maker(self, stage: str, fingerprint: str) -> str | None:
+        return self.making
 
     def identities(self, stage: str, subject: str) -> list[dict[str, Any]]:
         return self.known
@@ -108,7 +112,11 @@ def test_everything_sealed_is_reused() -> None:
 def test_an_interrupted_attempt_is_resumed() -> None:
     view = View()
     view.attempts.add(fingerprint(prepare_identity(EVALUATION, FACTS)))
-    assert plan_evaluation(EVALUATION, FACTS, view).stages[0].decision == "resume"
+    planned = plan_evaluation(EVALUATION, FACTS, view).stages[0]
+    assert (planned.decision, planned.reason) == ("resume", "an earlier attempt was interrupted")
+    view.making = "pid 7 on here"
+    planned = plan_evaluation(EVALUATION, FACTS, view).stages[0]
+    assert (planned.decision, planned.reason) == ("resume", "being made right now (pid 7 on here)")
 
 
 def test_a_sealed_inference_with_failed_samples_runs_those_again() -> None:
@@ -118,6 +126,7 @@ def test_a_sealed_inference_with_failed_samples_runs_those_again() -> None:
     view.failed = {"timeout": 2}
     planned = plan_stage(stage="infer", subject="m×b", identity=identity, view=view)
     assert (planned.decision, planned.reason) == ("resume", "failed samples run again: 2 timeout")
+    assert planned.reopens == 1
 
 
 def test_the_reason_names_the_changed_field() -> None:

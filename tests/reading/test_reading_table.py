@@ -71,7 +71,26 @@ def test_other_encodings_name_row_and_column_and_keep_the_good_rows(tmp_path: Pa
 
 
 def test_utf16_is_named(tmp_path: Path) -> None:
-    assert "looks like UTF-16" in table_of(tmp_path, "a;b\n1;2\n".encode("utf-16")).errors[0].line()
+    with pytest.raises(WrongEncoding, match="looks like UTF-16"):
+        table_of(tmp_path, "a;b\n1;2\n".encode("utf-16"))
+    with pytest.raises(WrongEncoding, match="zero bytes"):
+        table_of(tmp_path, "a;b\n1;2\n".encode("utf-16-le"))
+
+
+def test_a_workbook_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WrongEncoding, match="a spreadsheet, not text"):
+        table_of(tmp_path, b"PK\x03\x04\x14\x00")
+
+
+def test_a_byte_order_mark_may_stand_twice(tmp_path: Path) -> None:
+    assert table_of(tmp_path, "\ufeff\ufeffa;b\n1;2\n".encode()).header == ("a", "b")
+
+
+@pytest.mark.parametrize("first", ["sep=,", '"sep=,"', "sep=,\r"])
+def test_excels_own_first_line_says_the_delimiter(tmp_path: Path, first: str) -> None:
+    table = table_of(tmp_path, f"{first}\na,b;c\n1,2\n".encode())
+    assert (table.header, table.header_line) == (("a", "b;c"), 2)
+    assert [(row.line, row.cells) for row in table.rows] == [(3, {"a": "1", "b;c": "2"})]
 
 
 def test_a_column_that_stands_twice_is_an_error(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import operator
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vlmhb_models.base import Generation, GenerationRequest, LoadError, ModelInterface
@@ -135,7 +137,7 @@ class Worker:
 def _answer(model: ModelInterface, jobs: list[Job]) -> None:
     """One `generate` call; when a batch raises, each of its requests is tried alone."""
     try:
-        generations = _checked(model.generate([job.request for job in jobs]), expected=len(jobs))
+        generations = _all_checked(model.generate([job.request for job in jobs]), expected=len(jobs))
     except (Exception, SystemExit) as error:  # a stranger's code: it costs this request, not the server
         if len(jobs) == 1:
             log.exception("the model raised")
@@ -155,8 +157,9 @@ def _answer_streaming(model: ModelInterface, job: Job) -> None:
     try:
         for piece in model.stream(job.request):
             if isinstance(piece, Generation):
-                last = piece
+                last = _checked(piece)
                 break
+            _check_text(piece)
             parts.append(piece)
             job.outcome.put(piece)
             if not job.alive():
@@ -168,14 +171,40 @@ def _answer_streaming(model: ModelInterface, job: Job) -> None:
     job.outcome.put(last or Generation(text="".join(parts)))
 
 
-def _checked(generations: list[Generation], *, expected: int) -> list[Generation]:
+def _all_checked(generations: list[Generation], *, expected: int) -> list[Generation]:
     """A wrong number or kind of answers would give some sample another one's text: refused as a whole."""
+    if not isinstance(generations, (list, tuple)):
+        raise TypeError(f"generate() has to give a list of Generation objects, not {generations!r:.80}")
     if len(generations) != expected:
         raise ValueError(f"generate() gave {len(generations)} answers to {expected} requests")
-    for generation in generations:
-        if not isinstance(generation, Generation) or not isinstance(generation.text, str):
-            raise TypeError(f"generate() has to give Generation objects with a str, not {generation!r:.80}")
-    return generations
+    return [_checked(generation) for generation in generations]
+
+
+def _checked(generation: Generation) -> Generation:
+    """The same answer with plain counts. Raises what the user is told when it cannot be sent as it is."""
+    if not isinstance(generation, Generation):
+        raise TypeError(f"generate() has to give Generation objects with a str, not {generation!r:.80}")
+    _check_text(generation.text)
+    json.dumps(generation.extra)  # raises TypeError, ValueError
+    return replace(
+        generation,
+        input_tokens=_count(generation.input_tokens, name="input_tokens"),
+        output_tokens=_count(generation.output_tokens, name="output_tokens"),
+    )
+
+
+def _check_text(text: str) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"generate() has to give Generation objects with a str, not {text!r:.80}")
+    text.encode()  # raises UnicodeEncodeError for half of a surrogate pair, which no request can carry
+
+
+def _count(value: int | None, *, name: str) -> int | None:
+    """NumPy and torch counts become plain ones. Raises `ValueError`, `TypeError`."""
+    count = None if value is None else operator.index(value)
+    if count is not None and count < 0:
+        raise ValueError(f"{name} is {count}")
+    return count
 
 
 def describe_error(error: BaseException) -> str:

@@ -22,7 +22,10 @@ def main() -> None:
         sys.stderr.close()  # the reader of our output has gone (`vlmhb models list | head`)
         sys.exit(0)
     except OSError as error:
-        _end(disk_error(error))
+        told = disk_error(error)
+        if told is None:
+            raise
+        _end(told)
 
 
 def _end(error: VlmhbError) -> NoReturn:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from vlmhb.cli.options import DEFAULT_WORKSPACE, RunName, WorkspaceOption
 
+if TYPE_CHECKING:
+    from vlmhb.runs import RunRecord
+
+KILLED = "killed"
 STAGES = ("prepare", "infer", "evaluate")
 
 
@@ -24,16 +29,24 @@ def status(
 
     Example: vlmhb status
     """
+    from vlmhb.progress.recorded import latest
+
     record = _find(run_name, workspace)
-    state = _live(record.state())
+    state = _live(record)
+    if state["status"] in ("running", KILLED):
+        state["progress"] = latest(record.events)
     if as_json:
         typer.echo(json.dumps(state, ensure_ascii=False))
         return
     typer.echo(f"{state['run_id']}: {state['status']} (started {state['started']}, config {state['config']})")
+    for name, seen in state.get("progress", {}).items():
+        typer.echo(f"  {seen['state']:<11} {name}: {seen['stage']} {_samples(seen)}".rstrip())
+    if state["status"] == KILLED:
+        typer.echo("the same vlmhb run command continues, or: vlmhb resume", err=True)
     for item in state.get("evaluations", []):
         counts = item["counts"]
-        seen = f"{counts['ok']}/{counts['planned']} answered" if counts else "no answers"
-        typer.echo(f"  {item['status']:<11} {item['id']}: {seen}")
+        answered = f"{counts['ok']}/{counts['planned']} answered" if counts else "no answers"
+        typer.echo(f"  {item['status']:<11} {item['id']}: {answered}")
         if item["failure"]:
             typer.echo(f"    {item['failure']['message']}")
 
@@ -41,15 +54,24 @@ def status(
 def logs(
     run_name: RunName = None,
     evaluation: Annotated[str | None, typer.Option("--evaluation", "-e", help="Only this one.")] = None,
-    stage: Annotated[str | None, typer.Option("--stage", "-s", help="prepare, infer or evaluate.")] = None,
+    stage: Annotated[
+        Literal["prepare", "infer", "evaluate"] | None, typer.Option("--stage", "-s", help="Only this one.")
+    ] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
 ) -> None:
     """Print the logs of a run's containers.
 
     Example: vlmhb logs quickstart-1a2b3c4d --stage infer
     """
+    from vlmhb.errors import UnknownRun
+
     record = _find(run_name, workspace)
-    for folder in sorted((record.folder / "evaluations").glob(evaluation or "*")):
+    folders = {folder.name: folder for folder in sorted((record.folder / "evaluations").glob("*"))}
+    if evaluation is not None and evaluation not in folders:
+        raise UnknownRun(
+            f"no evaluation {evaluation!r}", where=record.id, hint=f"there are {', '.join(folders)}"
+        )
+    for folder in folders.values() if evaluation is None else (folders[evaluation],):
         for name in STAGES if stage is None else (stage,):
             log = folder / name / "log.txt"
             if log.exists():
@@ -77,25 +99,32 @@ def report(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSP
 def stop(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
     """Ask a running run to finish its requests in flight and stop; the same `run` command continues it."""
     record = _find(run_name, workspace)
-    state = _live(record.state())
+    state = _live(record)
     if state["status"] != "running":
         typer.echo(f"{record.id} is not running ({state['status']})", err=True)
         return
+    if state["host"] != socket.gethostname():
+        from vlmhb.errors import UnknownRun
+
+        raise UnknownRun(f"{record.id} runs on {state['host']}, not here", hint="stop it there")
     os.kill(int(state["pid"]), signal.SIGTERM)
     typer.echo(f"{record.id}: asked to stop", err=True)
 
 
-def _find(run_name: str | None, workspace: Path) -> Any:
+def _find(run_name: str | None, workspace: Path) -> RunRecord:
     from vlmhb.runs import RunRecord
     from vlmhb.store.workspace import Workspace
 
     return RunRecord.find(Workspace.open(workspace), run_name)
 
 
-def _live(state: dict[str, Any]) -> dict[str, Any]:
+def _live(record: RunRecord) -> dict[str, Any]:
     """A run that says it is running, but whose process is gone, was killed."""
-    from vlmhb.store.locks import process_start
-
-    if state.get("status") == "running" and process_start(int(state["pid"])) is None:
-        return {**state, "status": "killed (the same vlmhb run command continues)"}
+    state = record.state()
+    if state.get("status") == "running" and not record.is_running:
+        return {**state, "status": KILLED}
     return state
+
+
+def _samples(seen: dict[str, Any]) -> str:
+    return f"{seen['done']}/{seen['total']}, {seen['error']} failed" if seen.get("total") else ""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +24,9 @@ from vlmhb.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from vlmhb.application import Prepared, Result
+    from vlmhb.application import Prepared, Request, Result
+    from vlmhb.console import Console
+    from vlmhb.errors import VlmhbError
 
 KeepGoing = Annotated[
     bool, typer.Option("--keep-going", help="Run the valid rows although others have errors.")
@@ -64,15 +69,15 @@ def run(
         jobs=jobs,
         cards=tuple(cards or ()),
         vlm_base=vlm_base,
+        starts=not dry_run,
     )
-    prepared = application.prepare(request, console=console)
-    for error in prepared.errors:
-        console.error(error)
-    if dry_run:
-        _print_plan(prepared, as_json=as_json, explain=False)
-        return
-    _introduce(prepared)
-    result = application.execute(prepared, console=console, command=sys.argv)
+    with _told(as_json=as_json):
+        prepared = _prepare(request, console=console)
+        if dry_run:
+            _print_plan(prepared, as_json=as_json, explain=False)
+            return
+        _introduce(prepared)
+        result = application.execute(prepared, console=console, command=sys.argv)
     _conclude(result)
     if as_json:
         typer.echo(json.dumps(_summary(result), ensure_ascii=False))
@@ -96,11 +101,10 @@ def plan(
 
     Example: vlmhb plan user_configs/quickstart.csv --explain
     """
-    from vlmhb import application
+    from vlmhb.application import Request
     from vlmhb.console import Console
 
-    console = Console()
-    request = application.Request(
+    request = Request(
         config=config,
         workspace=workspace,
         engine=engine,
@@ -110,10 +114,8 @@ def plan(
         vlm_base=vlm_base,
         starts=False,
     )
-    prepared = application.prepare(request, console=console)
-    for error in prepared.errors:
-        console.error(error)
-    _print_plan(prepared, as_json=as_json, explain=explain)
+    with _told(as_json=as_json):
+        _print_plan(_prepare(request, console=Console()), as_json=as_json, explain=explain)
 
 
 def resume(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
@@ -121,14 +123,62 @@ def resume(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSP
 
     Example: vlmhb resume quickstart-1a2b3c4d
     """
+    from vlmhb.errors import ArtifactBusy, UnknownRun
     from vlmhb.runs import RunRecord
     from vlmhb.store.workspace import Workspace
 
     opened = Workspace.open(workspace)
-    state = RunRecord.find(opened, run_name).state()
+    record = RunRecord.find(opened, run_name)
+    state = record.state()
+    if record.is_running:
+        raise ArtifactBusy(
+            f"{record.id} is running (pid {state['pid']} on {state['host']})", hint="vlmhb status shows it"
+        )
     os.environ["VLMHB_WORKSPACE"] = str(opened.root)
-    os.chdir(state["cwd"])
+    try:
+        os.chdir(state["cwd"])
+    except OSError as error:
+        hint = f"run it again yourself: {' '.join(state['command'])}"
+        raise UnknownRun(
+            f"the folder where {record.id} was started is gone", where=state["cwd"], hint=hint
+        ) from error
     os.execv(sys.executable, [sys.executable, "-m", "vlmhb", *state["command"][1:]])
+
+
+@contextmanager
+def _told(*, as_json: bool) -> Iterator[None]:
+    """With `--json` what stopped everything is the last line on stdout too; the line on stderr comes from `main`."""
+    from vlmhb.errors import Interrupted, VlmhbError, disk_error
+
+    error: VlmhbError | None
+    try:
+        yield
+        return
+    except KeyboardInterrupt:
+        error = Interrupted("stopped before anything was started")
+    except VlmhbError as fault:
+        error = fault
+    except OSError as fault:
+        error = disk_error(fault)
+        if error is None:
+            raise
+    if as_json:
+        nothing = {"run_id": None, "run_dir": None, "report": None, "status": "not started"}
+        code = {"exit_code": int(error.exit_code), "evaluations": [], "errors": _errors([error])}
+        typer.echo(json.dumps({**nothing, **code}, ensure_ascii=False))
+    raise error from None
+
+
+def _prepare(request: Request, *, console: Console) -> Prepared:
+    from vlmhb.application import prepare
+    from vlmhb.errors import ErrorList
+
+    prepared = prepare(request, console=console)
+    if prepared.errors:
+        console.error(ErrorList(prepared.errors))
+    for name, error in prepared.failures.items():
+        console.warn(f"{name} cannot start: {error.line()}")
+    return prepared
 
 
 def _introduce(prepared: Prepared) -> None:
@@ -139,9 +189,16 @@ def _introduce(prepared: Prepared) -> None:
     }
     engine = prepared.engine
     typer.echo(f"run {prepared.run_id} · engine {engine.name} ({words[engine.isolation]})", err=True)
-    for chain in prepared.chains:
-        if chain.evaluation.model.network != "none":
-            typer.echo(f"  {chain.evaluation.id}: network {chain.evaluation.model.network}", err=True)
+    _tell_networks(prepared)
+
+
+def _tell_networks(prepared: Prepared) -> None:
+    from vlmhb.execution.jobs import network_of
+
+    for asked in prepared.chains:
+        if asked.url is not None:
+            network = network_of(asked.url, container=prepared.engine.isolation == "container")
+            typer.echo(f"  {asked.evaluation.id}: network {network}", err=True)
 
 
 def _conclude(result: Result) -> None:
@@ -156,18 +213,22 @@ def _conclude(result: Result) -> None:
 
 
 def _summary(result: Result) -> dict[str, Any]:
-    evaluations = [
-        {"id": item.id, "status": item.status, "counts": item.counts, "failure": item.failure}
-        for item in result.outcomes
-    ]
     return {
         "run_id": result.run_id,
         "run_dir": str(result.run_dir),
         "report": str(result.report) if result.report else None,
-        "status": "done" if result.exit_code == 0 else "failed",
+        "status": result.status,
         "exit_code": int(result.exit_code),
-        "evaluations": evaluations,
+        "evaluations": [item.summary() for item in result.outcomes],
+        "errors": _errors(result.errors),
     }
+
+
+def _errors(errors: Iterable[VlmhbError]) -> list[dict[str, str]]:
+    from vlmhb.errors import ErrorList
+
+    single = chain.from_iterable(item.errors if isinstance(item, ErrorList) else (item,) for item in errors)
+    return [{"code": error.code, "message": error.line()} for error in single]
 
 
 def _print_plan(prepared: Prepared, *, as_json: bool, explain: bool) -> None:
@@ -180,7 +241,6 @@ def _print_plan(prepared: Prepared, *, as_json: bool, explain: bool) -> None:
         }
         typer.echo(json.dumps(value, ensure_ascii=False))
         return
-    _introduce(prepared)
     for item in planned:
         for stage in item.stages:
             typer.echo(f"{stage.decision:<7} {stage.stage:<9} {item.id}  ({stage.reason})")
@@ -189,4 +249,5 @@ def _print_plan(prepared: Prepared, *, as_json: bool, explain: bool) -> None:
                 for key, value in sorted(stage.identity.items()):
                     typer.echo(f"        {key}: {json.dumps(value, ensure_ascii=False, sort_keys=True)}")
     typer.echo("run     report    always, from the sealed artifacts")
+    _tell_networks(prepared)
     typer.echo(str(Path(prepared.workspace.root)), err=True)

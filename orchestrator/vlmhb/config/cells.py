@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+import re
 from typing import Any
 
 from vlmhb.contracts import Place
@@ -20,6 +21,11 @@ _FALSE = frozenset({"false", "ложь", "нет", "no", "n", "0", "0.0"})
 _MARKS = "[](){}'\"«»“”‘’`"
 _LIST_HINT = "write ['CER', 'WER'] or [\"CER\", \"WER\"]"
 _MAX_LIST = 10_000  # characters
+_DIGITS = re.compile(r"[+-]?[0-9]+")
+_MAX_DIGITS = 18
+_EXACT = 2**53  # whole numbers up to here are exact as floats
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([., ][0-9]{3})+")
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"  # copied along from web pages and chats
 
 
 def parse_cell(text: str, *, column: str, place: Place) -> Value:
@@ -31,7 +37,7 @@ def parse_cell(text: str, *, column: str, place: Place) -> Value:
         return False if kind == "bool" else None
     if kind == "exact":
         return text
-    text = text.strip()
+    text = text.strip().strip(_INVISIBLE).strip()
     if kind == "bool":
         return _bool(text, place=place)
     if kind == "int":
@@ -49,8 +55,14 @@ def _bool(text: str, *, place: Place) -> bool:
 
 
 def _int(text: str, *, place: Place) -> int:
+    """Digits exactly as written; also what a spreadsheet makes of them: `5.0`, `5,00`, `1E+03`."""
+    if _DIGITS.fullmatch(text) and len(text) <= _MAX_DIGITS:
+        return int(text)
+    if _THOUSANDS.fullmatch(text):
+        hint = f"write {re.sub('[., ]', '', text)}, or {re.split('[., ]', text)[0]}"
+        raise BadValue(f"{shown(text)} is not a clear whole number", where=str(place), hint=hint)
     number = _number(text)
-    if number is None or not number.is_integer():
+    if number is None or not number.is_integer() or abs(number) > _EXACT:
         raise BadValue(f"{shown(text)} is not a whole number", where=str(place))
     return int(number)
 

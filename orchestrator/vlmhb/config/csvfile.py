@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vlmhb.contracts import Place
-from vlmhb.errors import BadValue, MissingValue, VlmhbError
+from vlmhb.errors import BadValue, MissingValue, VlmhbError, WrongEncoding
 from vlmhb.reading.table import Table, TableRow, read_table
 
 from .columns import REQUIRED, canonical_column
@@ -18,9 +18,12 @@ def read_csv_config(path: Path) -> RawConfig:
     table = read_table(path)
     header = Place(file=str(path), row=table.header_line)
     columns = {name: column for name in table.header if (column := canonical_column(name))}
-    errors = [*table.errors, *_header_errors(table, columns=columns, place=header)]
+    header_errors = _header_errors(table, columns=columns, place=header)
     if any(column not in columns.values() for column in REQUIRED):
-        return RawConfig(errors=tuple(errors))
+        # what the rows look like does not matter then, except that their letters cannot be read
+        encoding = [error for error in table.errors if isinstance(error, WrongEncoding)]
+        return RawConfig(errors=tuple(encoding or header_errors))
+    errors = [*table.errors, *header_errors]
     rows = [
         RawRow(
             place=Place(file=str(path), row=row.line),
@@ -46,7 +49,7 @@ def _header_errors(table: Table, *, columns: dict[str, str], place: Place) -> li
             what = f"columns '{first}' and '{name}' mean the same"
             errors.append(BadValue(what, where=str(place), hint="keep one"))
     missing = [column for column in REQUIRED if column not in by_column]
-    if missing and len(missing) == len(REQUIRED):
+    if len(missing) == len(REQUIRED) and not any(error.hint for error in errors):
         hint = "the first line must be the header: dataset;task;framework;model_name;..."
         return [MissingValue("no column of a run config", where=str(place), hint=hint)]
     return errors + [MissingValue(f"no column '{column}'", where=str(place)) for column in missing]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import vlmhb
 from vlmhb.cards import Registry
 from vlmhb.contracts import BenchmarkCard, EvaluationRow, TaskType
 from vlmhb.errors import BadDataset, BadValue, DatasetMissing, UnknownName
@@ -17,6 +18,7 @@ from .roots import Roots, first_existing
 
 ANNOTATIONS = ("annotation.csv", "annotations.csv")
 DEFAULT_TASK = "VQA"
+EXAMPLES = Path(vlmhb.__file__).resolve().parents[2] / "user_configs"  # of the checkout, where there is one
 _TASK_TYPES: dict[str, TaskType] = {
     "vqa": "vqa",
     "ocr": "ocr",
@@ -91,6 +93,7 @@ def _card_paths(card: BenchmarkCard, *, sources: Sources) -> Iterator[Path]:
         yield Path(card.origin).parent / name
     yield sources.roots.config_dir / name
     yield sources.workspace / "datasets" / name
+    yield EXAMPLES / name
 
 
 def _upstream_folders(row: EvaluationRow, *, roots: Roots) -> Iterator[Path]:

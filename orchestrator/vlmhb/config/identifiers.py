@@ -15,13 +15,16 @@ def evaluation_ids(rows: Sequence[EvaluationRow]) -> tuple[str, ...]:
 
     Made from the rows as written, so that a row that cannot be resolved does not rename the others."""
     used: set[str] = set()
+    last: dict[str, int] = {}
     ids = []
     for row in rows:
         name = slug(f"{row.dataset}-{row.model_name}")
-        number, unique = 1, name
+        number = last.get(name, 0) + 1
+        unique = name if number == 1 else f"{name}-{number}"
         while unique in used:
             number += 1
             unique = f"{name}-{number}"
+        last[name] = number
         used.add(unique)
         ids.append(unique)
     return tuple(ids)

@@ -13,7 +13,7 @@ from vlmhb.reading.names import shown
 
 from .csvfile import read_csv_config
 from .raw import RawConfig
-from .rows import build_row
+from .rows import budget_not_in_force, build_row
 from .structured import read_structured_config
 
 _READERS: Mapping[str, Callable[[Path], RawConfig]] = {
@@ -58,6 +58,8 @@ def _build(raw: RawConfig, *, path: Path) -> ConfigResult:
     rows = tuple(result.row for result in built if result.row is not None)
     if not rows and not errors:
         errors.append(NoRows("there is nothing to evaluate", where=str(path)))
+    if settings.pop("budget", None) is not None:
+        errors.append(budget_not_in_force(str(path)))
     warnings = dict.fromkeys(text for result in built for text in result.warnings)
     config = RunConfig.model_validate({"path": path, "rows": rows, **settings, "warnings": tuple(warnings)})
     return ConfigResult(config=config, errors=_unique(errors))

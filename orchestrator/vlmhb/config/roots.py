@@ -42,6 +42,9 @@ class Roots:
 def first_existing(paths: Iterable[Path]) -> Path | None:
     """The first that exists, absolute and without `..`."""
     for path in paths:
-        if path.exists():
-            return path.resolve()
+        try:
+            if path.exists():
+                return path.resolve()
+        except OSError:  # a name longer than the file system takes, a folder that may not be entered
+            continue
     return None

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from vlmhb.contracts import EvaluationRow, Place
-from vlmhb.errors import BadValue, MissingValue, SecretInConfig, VlmhbError
+from vlmhb.errors import BadValue, MissingValue, NotInForce, SecretInConfig, VlmhbError
 from vlmhb.reading.names import name_hint, shown
 from vlmhb.reading.secretref import is_secret_reference
 
@@ -19,6 +19,7 @@ from .columns import IGNORED, REQUIRED
 
 AGGREGATORS = ("by_id", "by_doc_question", "by_doc_type", "general")
 PROFILES = ("default", "upstream-0.1")
+_NO_CHARACTER = re.compile("[\x00\ud800-\udfff]")
 _TOLERATE = re.compile(r"tolerate:\s*(\d+(?:\.\d+)?)\s*%?")
 
 
@@ -85,6 +86,8 @@ def _value(cell: Cell, *, column: str, warnings: list[str]) -> Value:
         value: Value = cell.value
     else:
         value = parse_cell(cell.value or "", column=column, place=cell.place)
+    _check_characters(value, place=cell.place)
+    _check_in_force(value, column=column, place=cell.place)
     if column == "api_key" and isinstance(value, str):
         _check_api_key(value, place=cell.place)
     elif column == "base_url" and isinstance(value, str):
@@ -96,6 +99,28 @@ def _value(cell: Cell, *, column: str, warnings: list[str]) -> Value:
     elif column == "metrics_aggregators" and isinstance(value, tuple):
         return _aggregators(value, place=cell.place, warnings=warnings)
     return value
+
+
+def _check_characters(value: Value, *, place: Place) -> None:
+    """JSON can write characters that no file and no request can hold."""
+    texts = value if isinstance(value, tuple) else (value,)
+    if any(isinstance(text, str) and _NO_CHARACTER.search(text) for text in texts):
+        what = "the value has a character that is none (zero, or half of a surrogate pair)"
+        raise BadValue(what, where=str(place), hint="write the text itself instead of \\u escapes")
+
+
+def _check_in_force(value: Value, *, column: str, place: Place) -> None:
+    """Raises `NotInForce` for a wish that would otherwise be ignored."""
+    if column == "budget" and value is not None:
+        raise budget_not_in_force(str(place))
+    if column == "replicas" and isinstance(value, int) and value > 1:
+        what = "this version starts one model server per model, not several"
+        raise NotInForce(what, where=str(place), hint="empty replicas, and raise concurrency or batch_size")
+
+
+def budget_not_in_force(where: str) -> NotInForce:
+    hint = "empty budget, and limit the samples with limit"
+    return NotInForce("budgets are not enforced in this version", where=where, hint=hint)
 
 
 def _check_api_key(value: str, *, place: Place) -> None:

@@ -88,6 +88,12 @@ class Handle(Protocol):
     def stop(self, *, grace_s: float) -> None:
         """SIGTERM, then SIGKILL after `grace_s`. Returns when it is gone."""
 
+    def peak_memory_mib(self) -> float | None:
+        """The most memory that it has been seen to use so far; None where that is not known."""
+
+    def memory_kills(self) -> int:
+        """How many of its processes the kernel has been seen to kill for memory so far."""
+
     def verify(self) -> tuple[str, ...]:
         """Names of limits that were asked for but are not in force (read from the live cgroup)."""
 

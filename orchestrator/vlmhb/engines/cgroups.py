@@ -43,6 +43,16 @@ class Cgroup:
                     return value
         return None
 
+    def memory_kills(self) -> int:
+        """Processes of this cgroup that were killed for memory since it was made."""
+        for folder in self.folders.get("memory", ())[:1]:
+            for name in ("memory.oom_control", "memory.events"):
+                for line in _text(folder / name).splitlines():
+                    key, _, value = line.partition(" ")
+                    if key == "oom_kill" and value.isdigit():
+                        return int(value)
+        return 0
+
     def _numbers(self, controller: str, names: tuple[str, ...]) -> Iterator[int]:
         for folder in self.folders.get(controller, ()):
             for name in names:

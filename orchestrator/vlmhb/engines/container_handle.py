@@ -46,6 +46,7 @@ class ContainerHandle:
         self._cgroup: Cgroup | None = None
         self._missing: tuple[str, ...] | None = None
         self._peak_bytes: int | None = None
+        self._memory_kills = 0
 
     def poll(self) -> TaskExit | None:
         if self._exit is None:
@@ -72,6 +73,14 @@ class ContainerHandle:
         if not self._client_ended(within_s=CLIENT_END_S if cid else 0):
             self._kill(cid)
         self._exit = self._finish()
+
+    def peak_memory_mib(self) -> float | None:
+        return round(self._peak_bytes / 2**20, 1) if self._peak_bytes else None
+
+    def memory_kills(self) -> int:
+        if self._cgroup is not None:
+            self._memory_kills = max(self._cgroup.memory_kills(), self._memory_kills)
+        return self._memory_kills
 
     def verify(self) -> tuple[str, ...]:
         """Waits until the container runs, then compares; `unverified` where its processes are not visible."""
@@ -124,7 +133,7 @@ class ContainerHandle:
         """What hit its limit held that much, even if no sample saw it."""
         if end.reason in ("oom", "child_oom") and self._task.limits.memory_mib is not None:
             return float(self._task.limits.memory_mib)
-        return round(self._peak_bytes / 2**20, 1) if self._peak_bytes else None
+        return self.peak_memory_mib()
 
     def _id(self) -> str:
         """Kept once read: a cleanup may remove the file together with the container."""

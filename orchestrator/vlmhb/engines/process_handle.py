@@ -62,6 +62,13 @@ class ProcessHandle:
             time.sleep(TICK_S)
         self._exit = self._finish(self._client)
 
+    def peak_memory_mib(self) -> float | None:
+        return round(self._peak_kib / 1024, 1) if self._peak_kib else None
+
+    def memory_kills(self) -> int:
+        """Not known: without a container there is no counter of its own."""
+        return 0
+
     def verify(self) -> tuple[str, ...]:
         """Nothing to read: `render` already names everything that this engine cannot enforce."""
         return ()
@@ -84,7 +91,7 @@ class ProcessHandle:
             code=code if code >= 0 else 128 - code,
             reason="oom" if out_of_memory else "stopped" if self._stopped else "exit",
             detail=detail,
-            peak_memory_mib=round(self._peak_kib / 1024, 1) if self._peak_kib else None,
+            peak_memory_mib=self.peak_memory_mib(),
         )
 
     def _sample(self, leader: int) -> None:

@@ -7,24 +7,24 @@ import json
 from pathlib import Path
 from typing import Literal
 
+from vlmhb.execution.session import Session
 from vlmhb.plan.model import PlannedStage
 from vlmhb.store.manifest import Manifest
-from vlmhb.store.workspace import Workspace
 
 FILES = {"inputs": "inputs/samples.jsonl", "labels": "labels/labels.jsonl"}
 MAX_NAMED = 5
 
 
 def with_changed_rows(
-    planned: PlannedStage, *, workspace: Workspace, prepared: Manifest, group: Literal["inputs", "labels"]
+    planned: PlannedStage, *, session: Session, prepared: Manifest, group: Literal["inputs", "labels"]
 ) -> PlannedStage:
     """`planned` with the changed rows in its reason, where an earlier artifact of the same subject is known."""
     if planned.decision != "run":
         return planned
-    before = _previous_file(planned, workspace=workspace, group=group)
+    before = _previous_file(planned, session=session, group=group)
     if before is None:
         return planned
-    now = workspace.artifact("prepare", prepared.fingerprint).out / FILES[group]
+    now = session.workspace.artifact("prepare", prepared.fingerprint).out / FILES[group]
     changed = changed_ids(before, now)
     if not changed:
         return planned
@@ -45,11 +45,11 @@ def _rows(path: Path) -> dict[str, bytes]:
         return {json.loads(line)["sample_id"]: hashlib.sha256(line).digest() for line in file}
 
 
-def _previous_file(planned: PlannedStage, *, workspace: Workspace, group: str) -> Path | None:
+def _previous_file(planned: PlannedStage, *, session: Session, group: str) -> Path | None:
     """The samples or labels that the newest other artifact of this subject was made from."""
     attempts = [
         attempt
-        for artifact in workspace.artifacts(planned.stage)
+        for artifact in session.workspace.artifacts(planned.stage)
         if artifact.fingerprint != planned.fingerprint
         and (attempt := artifact.attempt() or {}).get("subject") == planned.subject
     ]
@@ -57,8 +57,8 @@ def _previous_file(planned: PlannedStage, *, workspace: Workspace, group: str) -
         return None
     newest = max(attempts, key=lambda attempt: str(attempt.get("started")))
     wanted = newest.get("identity", {}).get(group)
-    for artifact in workspace.artifacts("prepare"):
-        manifest = artifact.manifest()
+    for artifact in session.workspace.artifacts("prepare"):
+        manifest = session.view.intact("prepare", artifact.fingerprint)
         if manifest is not None and manifest.groups.get(group) == wanted:
             return artifact.out / FILES[group]
     return None

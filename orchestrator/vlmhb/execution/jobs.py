@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,6 +39,12 @@ class Chain:
     evaluation: ResolvedEvaluation
     facts: Facts
 
+    @property
+    def url(self) -> str | None:
+        """Where the model is, if it is neither ours nor a file of answers."""
+        ours = self.facts.model_image is not None or self.evaluation.answers_file is not None
+        return None if ours else self.evaluation.base_url
+
 
 def prepare_job(chain: Chain) -> StageJob:
     mounted = dataset_mount(chain.evaluation)
@@ -53,19 +60,25 @@ def prepare_job(chain: Chain) -> StageJob:
 
 
 def infer_job(
-    chain: Chain, *, session: Session, prepared: Manifest, server: Companion | None, secrets: Path | None
+    chain: Chain,
+    *,
+    fingerprint: str | None,
+    session: Session,
+    prepared: Manifest,
+    server: Companion | None,
+    secrets: Path | None,
 ) -> StageJob:
     """`server` lives beside the driver where the model is ours; `secrets` is the folder with the API key."""
     evaluation = chain.evaluation
     identity = model_identity(evaluation, chain.facts)
-    previous = tuple(session.view.same_model(identity))[:MAX_PREVIOUS]
+    others = (name for name in session.view.same_model(identity) if name != fingerprint)
+    previous = tuple(islice(others, MAX_PREVIOUS))
     inputs = session.workspace.artifact("prepare", prepared.fingerprint)
-    url = None if server is not None else evaluation.base_url
     spec = infer_spec(
         evaluation,
         model_identity=sha256_json(identity),
         previous=previous,
-        backend=backend_of(evaluation, base_url=url),
+        backend=backend_of(evaluation, base_url=chain.url),
     )
     mounts = [
         Mount(source=inputs.out / "inputs", target="/vlmhb/in/inputs"),
@@ -85,7 +98,7 @@ def infer_job(
         spec=spec,
         image=chain.facts.stages_image,
         mounts=tuple(mounts),
-        network=network_of(url, container=session.engine.isolation == "container"),
+        network=network_of(chain.url, container=session.engine.isolation == "container"),
         extra={
             "model_identity": sha256_json(identity),
             "server_image": image.ref if image else None,
@@ -116,9 +129,9 @@ def network_of(url: str | None, *, container: bool) -> Network:
 
 def evaluate_job(chain: Chain, *, session: Session, prepared: Manifest, inferred: Manifest) -> StageJob:
     inputs = session.workspace.artifact("prepare", prepared.fingerprint).out
-    predictions = session.workspace.artifact("infer", inferred.fingerprint).out
+    predictions = session.workspace.artifact("infer", inferred.fingerprint)
     mounts = [
-        Mount(source=predictions, target="/vlmhb/in/predictions"),
+        Mount(source=predictions.out, target="/vlmhb/in/predictions"),
         Mount(source=inputs / "labels", target="/vlmhb/in/labels"),
         Mount(source=inputs / "inputs", target="/vlmhb/in/inputs"),
     ]
@@ -135,4 +148,5 @@ def evaluate_job(chain: Chain, *, session: Session, prepared: Manifest, inferred
         spec=spec,
         image=chain.facts.stages_image,
         mounts=tuple(mounts),
+        reads=((predictions, inferred),),
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +16,16 @@ from vlmhb.engines.base import ContainerTask, Handle, ImageSpec, Limits, Mount
 from vlmhb.execution.session import Session
 from vlmhb.execution.stages import Companion
 from vlmhb.store.artifacts import own_by
+from vlmhb.store.files import write_atomic
 from vlmhb.store.locks import ArtifactLock
+from vlmhb.store.private import private_folder
 
 EXIT_LOAD_FAILED = 3
 MAX_IDLE_RESTARTS = 4  # restarts without a single answer in between
+SOCKETS = "vlmhb-sock-"
+MEMORY_HINT = "raise limits.memory_mib in the card"
+MAX_LOG = 64 * 2**20  # bytes; a model that prints without end must not fill the disk
+KEPT_LOG = 2**20
 FAILED = "failed"  # file in the socket folder: the driver stops waiting
 
 
@@ -31,38 +38,63 @@ class ModelServer(Companion):
         self._folder = folder
         self._log = log
         self._handle: Handle | None = None
+        self._cannot_load = False
         self._idle_restarts = 0
         self._done = 0
         self._restarts = 0
         self._next_start = 0.0
         self._not_enforced: tuple[str, ...] = ()
         self._peak: float | None = None
+        self._deaths: Counter[str] = Counter()
+        self._kills_before = 0
 
-    def start(self) -> None:
+    def begin(self) -> None:
+        """A crash over one benchmark is no reason to give up on the next one; a failed load is."""
+        self._done, self._idle_restarts = 0, 0
+        self._deaths.clear()
+        self._kills_before = self._handle.memory_kills() if self._handle is not None else 0
+        if not self._cannot_load and (self._folder / FAILED).exists():
+            (self._folder / FAILED).unlink()
+            self._next_start = 0.0
+
+    def _start(self) -> None:
         self._handle = self._session.scheduler.start(self._task, engine=self._session.engine, log=self._log)
         self._not_enforced = self._handle.verify()
 
     def stop(self) -> None:
         if self._handle is not None:
             self._handle.stop(grace_s=0.5 if self._session.stop.killing else 5.0)
-            self._note_end()
+            self._note_peak(self._handle)
 
     def mounts(self) -> tuple[Mount, ...]:
         return (Mount(source=self._folder, target="/vlmhb/sock"),)
 
     def facts(self) -> dict[str, Any]:
+        if self._handle is not None:
+            self._note_peak(self._handle)
         rendered = self._session.engine.render(self._task, root=self._folder)
         unenforced = {*rendered.not_enforced, *self._not_enforced}
         return {
             "server_restarts": self._restarts,
             "not_enforced": sorted(unenforced),
             "server_peak_memory_mib": self._peak,
+            "gpus": list(self._task.gpus),
+            "warnings": self._warnings(),
         }
 
+    def _warnings(self) -> list[str]:
+        """What happened since `begin` that makes answers doubtful."""
+        told = [
+            f"the model server died {count} time(s): {reason}"
+            for reason, count in sorted(self._deaths.items())
+        ]
+        kills = self._handle.memory_kills() - self._kills_before if self._handle is not None else 0
+        if kills > 0:
+            told.append(f"{kills} process(es) of the model were killed for memory: {MEMORY_HINT}")
+        return told
+
     def on_event(self, event: dict[str, Any]) -> None:
-        if event.get("type") == "start":
-            self._done, self._idle_restarts = 0, 0
-        elif event.get("type") == "progress" and int(event.get("done", 0)) > self._done:
+        if event.get("type") == "progress" and int(event.get("done", 0)) > self._done:
             self._done = int(event["done"])
             self._idle_restarts = 0
         elif event.get("type") == "restart_server" and self._handle is not None:
@@ -70,19 +102,23 @@ class ModelServer(Companion):
             self._handle.stop(grace_s=0.5)
 
     def tick(self) -> None:
-        """Start a dead server again, with back-off, until it dies too often without an answer."""
+        """Start it, and again with back-off when it has died, until it dies too often without an answer."""
         if self._handle is None:
             if self._session.clock() >= self._next_start:
-                self.start()
+                self._start()
             return
+        _bound(self._log)
         ended = self._handle.poll()
         if ended is None:
             return
-        self._note_end()
-        self._handle = None
+        self._note_peak(self._handle)
+        self._handle, self._kills_before = None, 0
         self._idle_restarts += 1
-        reason = "killed for memory" if ended.reason == "oom" else f"exit code {ended.code}"
-        if ended.code == EXIT_LOAD_FAILED or self._idle_restarts > MAX_IDLE_RESTARTS:
+        out_of_memory = ended.reason in ("oom", "child_oom")
+        reason = f"killed for memory ({MEMORY_HINT})" if out_of_memory else f"exit code {ended.code}"
+        self._deaths[reason] += 1
+        self._cannot_load = ended.code == EXIT_LOAD_FAILED
+        if self._cannot_load or self._idle_restarts > MAX_IDLE_RESTARTS:
             self._give_up(reason)
             return
         self._restarts += 1
@@ -91,15 +127,13 @@ class ModelServer(Companion):
             f"{self._task.name}: the model server died ({reason}), starting it again"
         )
 
-    def _note_end(self) -> None:
-        ended = self._handle.poll() if self._handle is not None else None
-        if ended is not None and ended.peak_memory_mib is not None:
-            self._peak = max(self._peak or 0.0, ended.peak_memory_mib)
+    def _note_peak(self, handle: Handle) -> None:
+        self._peak = max(self._peak or 0.0, handle.peak_memory_mib() or 0.0) or None
 
     def _give_up(self, reason: str) -> None:
         self._next_start = float("inf")
-        last = _last_lines(self._log)
-        (self._folder / FAILED).write_text(f"{reason}; {last}" if last else reason)
+        told = (reason, _last_words(self._log), f"log {self._log}")
+        (self._folder / FAILED).write_text("; ".join(part for part in told if part))
 
 
 @contextmanager
@@ -114,19 +148,20 @@ def model_server(
     gpus: tuple[str, ...],
     batch_size: int | None,
 ) -> Iterator[ModelServer]:
-    """A server for `model`, alone on its identity in this workspace: a second run waits for its turn."""
+    """A server for `model`, alone on its identity in this workspace: a second run waits for its turn.
+
+    The first stage that really runs starts it: what another run has made meanwhile loads no model."""
     cache = session.workspace.root / "cache" / "servers" / identity[:24]
 
     def waiting(holder: str) -> None:
-        session.progress.message(f"{model.name}: waiting for another run's model server ({holder})")
+        session.progress.message(f"{model.name}: waiting for the model server of {holder}")
 
     def should_stop() -> bool:
         return session.stop.draining
 
     with ArtifactLock(cache.with_suffix(".lock"), waiting=waiting, should_stop=should_stop):
         session.cleanup(model=identity[:24])
-        folder = Path(tempfile.mkdtemp(prefix="vlmhb-sock-"))
-        try:
+        with private_folder(Path(tempfile.gettempdir()), stem=SOCKETS) as folder:
             own_by(folder, user=session.user)
             config = write_config(
                 cache.with_suffix(".json"), model=model, weights=weights, batch_size=batch_size
@@ -143,13 +178,10 @@ def model_server(
             )
             server = ModelServer(session=session, task=task, folder=folder, log=cache.with_suffix(".log"))
             cache.with_suffix(".log").unlink(missing_ok=True)
-            server.start()
             try:
                 yield server
             finally:
                 server.stop()
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_config(path: Path, *, model: ModelCard, weights: str | None, batch_size: int | None) -> Path:
@@ -166,8 +198,7 @@ def write_config(path: Path, *, model: ModelCard, weights: str | None, batch_siz
         "socket": "/vlmhb/sock/model.sock",
         "max_batch": batch_size,
     }
-    path.write_text(json.dumps(value, ensure_ascii=False))
-    path.chmod(0o644)
+    write_atomic(path, json.dumps(value, ensure_ascii=False).encode())
     return path
 
 
@@ -212,11 +243,27 @@ def server_task(
     )
 
 
-def _last_lines(log: Path) -> str:
+def _bound(log: Path) -> None:
+    """Cut a log that grew too long down to its end. Its writers append, so they go on behind it."""
+    if log.exists() and log.stat().st_size > MAX_LOG:
+        end = _end_of(log)
+        os.truncate(log, 0)
+        with log.open("ab") as file:
+            file.write(b"[the beginning was cut off]\n" + end)
+
+
+def _end_of(log: Path) -> bytes:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - KEPT_LOG))
+        return file.read(KEPT_LOG)
+
+
+def _last_words(log: Path) -> str:
     """The last thing the server said, on one line."""
     try:
-        lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        text = _end_of(log).decode(errors="replace")
     except FileNotFoundError:
         return ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = [line for line in lines if line.startswith("VHB")]
     return (told or lines or [""])[-1][:500]

@@ -16,6 +16,7 @@ from vlmhb.engines.base import Engine
 from vlmhb.kit import Kit
 from vlmhb.progress import ProgressView
 from vlmhb.schedulers.base import Scheduler
+from vlmhb.store.manifest import Manifest
 from vlmhb.store.view import WorkspaceView
 from vlmhb.store.workspace import Workspace
 
@@ -42,7 +43,9 @@ class StopSignal:
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """One `vlmhb run`. `user` is the uid:gid that containers run as."""
+    """One `vlmhb run`. `user` is the uid:gid that containers run as.
+
+    `made`: artifacts by fingerprint that this run has made: it makes none twice, failed samples or not."""
 
     run_id: str
     workspace: Workspace
@@ -59,6 +62,7 @@ class Session:
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     host: str = field(default_factory=socket.gethostname)
+    made: dict[str, Manifest] = field(default_factory=dict)
 
     def labels(self, **extra: str) -> dict[str, str]:
         """Labels of a container of this run; `cleanup` finds it again by the workspace and `extra`."""

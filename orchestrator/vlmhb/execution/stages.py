@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -12,13 +11,12 @@ from typing import Any
 from vlmhb_stages.contracts import Record
 
 from vlmhb.engines.base import ContainerTask, ImageSpec, Limits, Mount, Network
-from vlmhb.errors import DiskFull, Interrupted, StageFailed, VlmhbError
+from vlmhb.errors import ArtifactBusy, DiskFull, Interrupted, StageFailed, VlmhbError, error_class
 from vlmhb.execution.session import Session
-from vlmhb.execution.watch import Watched, watch
+from vlmhb.execution.watch import KILL_GRACE_S, Watched, watch
 from vlmhb.plan.model import PlannedStage
 from vlmhb.store.artifacts import Artifact, own_by
 from vlmhb.store.locks import ArtifactLock
-from vlmhb.store.manifest import NAME as MANIFEST
 from vlmhb.store.manifest import Manifest
 
 EXIT_DISK_FULL = 5
@@ -27,7 +25,10 @@ HANG_RETRIES = 1
 
 
 class Companion:
-    """Something that lives beside a stage container; a model server overrides both."""
+    """Something that lives beside a stage container; a model server overrides it all."""
+
+    def begin(self) -> None:
+        """Called before each attempt of a stage."""
 
     def mounts(self) -> tuple[Mount, ...]:
         return ()
@@ -45,7 +46,9 @@ class Companion:
 
 @dataclass(frozen=True, kw_only=True)
 class StageJob:
-    """What one stage container needs. `companion` lives beside it (infer: the model server)."""
+    """What one stage container needs. `companion` lives beside it (infer: the model server).
+
+    `reads`: sealed artifacts that another run may open again, as they must still be when it has ended."""
 
     spec: Record
     image: ImageSpec
@@ -54,20 +57,24 @@ class StageJob:
     limits: Limits = field(default_factory=Limits)
     extra: dict[str, Any] = field(default_factory=dict)
     companion: Companion = field(default_factory=Companion)
+    reads: tuple[tuple[Artifact, Manifest], ...] = ()
 
 
 def make_artifact(
     session: Session, planned: PlannedStage, job: Callable[[], StageJob], *, evaluation_id: str
 ) -> Manifest:
-    """The sealed artifact of `planned`, made if need be. Raises a `VlmhbError` when it cannot be."""
+    """The sealed artifact of `planned`, made if need be. Raises a `VlmhbError` when it cannot be.
+
+    Samples that failed are asked again once in a run, and not when another run has just done so: whoever
+    evaluates that run's answers is still reading them."""
     if planned.fingerprint is None or planned.identity is None:
         raise ValueError(f"{planned.stage} of {planned.subject} is not planned yet")
-    artifact = session.workspace.artifact(planned.stage, planned.fingerprint)
     if planned.decision == "reuse":
         manifest = session.view.sealed(planned.stage, planned.fingerprint)
         if manifest is not None:
             session.progress.stage_ended(evaluation_id, planned.stage, "reused", planned.reason)
             return manifest
+    artifact = session.workspace.artifact(planned.stage, planned.fingerprint)
 
     def waiting(holder: str) -> None:
         if holder != f"pid {os.getpid()} on {session.host}":  # else another evaluation of this very run
@@ -76,16 +83,18 @@ def make_artifact(
     def should_stop() -> bool:
         return session.stop.draining
 
-    with ArtifactLock(artifact.folder / "lock", waiting=waiting, should_stop=should_stop):
+    with ArtifactLock(artifact.lock, waiting=waiting, should_stop=should_stop):
         session.view.forget(planned.fingerprint)
         manifest = session.view.sealed(planned.stage, planned.fingerprint)
-        if manifest is not None and not session.view.failed_samples(planned.fingerprint):
+        known = session.made.get(planned.fingerprint)
+        if manifest is not None and (manifest == known or manifest.attempts != planned.reopens):
             session.progress.stage_ended(evaluation_id, planned.stage, "reused", "made meanwhile")
             return manifest
         session.cleanup(artifact=planned.fingerprint)
         session.progress.stage_started(evaluation_id, planned.stage, planned.reason)
         manifest = _run_and_seal(session, planned, job(), artifact=artifact, evaluation_id=evaluation_id)
         session.view.forget(planned.fingerprint)
+        session.made[planned.fingerprint] = manifest
     session.progress.stage_ended(evaluation_id, planned.stage, "done", f"{manifest.wall_s:.1f} s")
     return manifest
 
@@ -93,17 +102,21 @@ def make_artifact(
 def _run_and_seal(
     session: Session, planned: PlannedStage, job: StageJob, *, artifact: Artifact, evaluation_id: str
 ) -> Manifest:
-    (artifact.folder / MANIFEST).unlink(missing_ok=True)  # sealed with failed samples: those run again
+    if planned.stage == "infer":
+        artifact.reopen()  # its journal goes on where it ended
+    else:
+        artifact.clear()
     for left in range(HANG_RETRIES, -1, -1):
         attempts = artifact.begin(spec=job.spec.model_dump(mode="json"), attempt=_attempt(session, planned))
-        started = time.monotonic()
+        started = session.clock()
         watched, facts = _run_once(session, planned, job, artifact=artifact, evaluation_id=evaluation_id)
-        if watched.hung and left and not session.stop.draining:
+        if watched.hung and watched.exit.code != 0 and left and not session.stop.draining:
             session.progress.message(f"{evaluation_id} {planned.stage}: no sign of life, started again")
             continue
         break
     artifact.collect_events()
     _judge(planned, watched, artifact=artifact, session=session)
+    _check_reads(job)
     return artifact.seal(
         memo=session.workspace.memo,
         stage=planned.stage,
@@ -112,13 +125,13 @@ def _run_and_seal(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         host=session.host,
         attempts=attempts,
-        wall_s=round(time.monotonic() - started, 3),
+        wall_s=round(session.clock() - started, 3),
         engine=session.engine.name,
         isolation=session.engine.isolation,
         network=job.network,
         not_enforced=facts.pop("not_enforced"),
         peak_memory_mib=watched.exit.peak_memory_mib,
-        extra={**job.extra, **facts, "warnings": watched.warnings[:50]},
+        extra={**job.extra, **facts, "warnings": [*facts.get("warnings", ()), *watched.warnings][:50]},
     )
 
 
@@ -139,30 +152,26 @@ def _run_once(
 ) -> tuple[Watched, dict[str, Any]]:
     artifact.collect_events()  # of an attempt that was killed: its last words are not this one's
     own_by(artifact.out, user=session.user)
-    total: dict[str, int] = {}
 
     def on_event(event: dict[str, Any]) -> None:
         job.companion.on_event(event)
-        if event.get("type") in ("progress", "start") and "total" in event:
-            total["total"] = int(event["total"])
-        if event.get("type") == "progress":
-            session.progress.update(
-                evaluation_id,
-                done=int(event.get("done", 0)),
-                total=int(event.get("total", total.get("total", 0))),
-                ok=int(event.get("ok", 0)),
-                error=int(event.get("error", 0)),
-                rate=None,
-            )
-        elif event.get("type") == "warning":
-            session.progress.message(f"{evaluation_id} {planned.stage}: {event.get('message')}")
+        _show(event, session=session, evaluation_id=evaluation_id, stage=planned.stage)
 
+    job.companion.begin()
     task = _task(session, planned, job, artifact=artifact)
     handle = session.scheduler.start(task, engine=session.engine, log=artifact.log)
-    missing = handle.verify()
-    watched = watch(
-        handle, session=session, events=artifact.live_events, on_event=on_event, on_tick=job.companion.tick
-    )
+    try:
+        missing = handle.verify()
+        watched = watch(
+            handle,
+            session=session,
+            events=artifact.live_events,
+            on_event=on_event,
+            on_tick=job.companion.tick,
+        )
+    except BaseException:
+        handle.stop(grace_s=KILL_GRACE_S)  # nobody would follow it any more
+        raise
     facts = job.companion.facts()
     unenforced = {*session.engine.render(task, root=artifact.folder).not_enforced, *missing}
     facts["not_enforced"] = tuple(sorted({*unenforced, *facts.get("not_enforced", ())}))
@@ -170,6 +179,14 @@ def _run_once(
         {"role": planned.stage, "peak_memory_mib": watched.exit.peak_memory_mib, "exit": watched.exit.code}
     )
     return watched, facts
+
+
+def _show(event: dict[str, Any], *, session: Session, evaluation_id: str, stage: str) -> None:
+    if event.get("type") == "progress":
+        done, total, ok, error = (int(event.get(key) or 0) for key in ("done", "total", "ok", "error"))
+        session.progress.update(evaluation_id, done=done, total=total, ok=ok, error=error, rate=None)
+    elif event.get("type") == "warning":
+        session.progress.message(f"{evaluation_id} {stage}: {event.get('message')}")
 
 
 def _task(session: Session, planned: PlannedStage, job: StageJob, *, artifact: Artifact) -> ContainerTask:
@@ -192,9 +209,9 @@ def _task(session: Session, planned: PlannedStage, job: StageJob, *, artifact: A
 
 
 def _judge(planned: PlannedStage, watched: Watched, *, artifact: Artifact, session: Session) -> None:
-    """Raises unless the stage did all its work."""
+    """Raises unless the stage did all its work; a stage asked to stop may have been done just then."""
     ended, fatal, where = watched.exit, watched.fatal, str(artifact.log)
-    if ended.code == 0 and ended.reason == "exit" and fatal is None:
+    if ended.code == 0 and ended.reason in ("exit", "stopped") and fatal is None:
         return
     if session.stop.draining:
         raise Interrupted(
@@ -221,10 +238,18 @@ def _judge(planned: PlannedStage, watched: Watched, *, artifact: Artifact, sessi
 
 
 def _told_by_stage(planned: PlannedStage, fatal: dict[str, Any], *, where: str) -> VlmhbError:
-    error = StageFailed(
+    return error_class(str(fatal.get("code")))(
         f"{planned.stage} of {planned.subject}: {fatal.get('message')}",
         where=where,
         hint=str(fatal.get("hint") or ""),
     )
-    error.code = str(fatal.get("code", error.code))
-    return error
+
+
+def _check_reads(job: StageJob) -> None:
+    for source, manifest in job.reads:
+        if source.manifest() != manifest:
+            raise ArtifactBusy(
+                "another run has asked its failed samples again meanwhile",
+                where=str(source.folder),
+                hint="the same command continues",
+            )

@@ -49,10 +49,11 @@ def watch(
             return watched
         if session.stop.killing or (drain_until is not None and session.clock() > drain_until):
             handle.stop(grace_s=KILL_GRACE_S)
-        elif session.stop.draining and drain_until is None:
-            drain_until = session.clock() + DRAIN_GRACE_S
-            handle.terminate()
-        elif drain_until is None and session.clock() - last_sign > session.hung_after_s:
+        elif session.stop.draining:
+            if drain_until is None:
+                drain_until = session.clock() + DRAIN_GRACE_S
+                handle.terminate()
+        elif session.clock() - last_sign > session.hung_after_s:
             watched.hung = True
             handle.stop(grace_s=KILL_GRACE_S)
         else:

@@ -39,6 +39,9 @@ class PlannedStage(Frozen):
     reason: str
     fingerprint: str | None = None
     identity: dict[str, Any] | None = None
+    reopens: int | None = (
+        None  # the attempt that was sealed with failed samples; a later one is taken as it is
+    )
 
 
 class PlannedEvaluation(Frozen):
@@ -54,6 +57,9 @@ class StoreView(Protocol):
 
     def started(self, stage: str, fingerprint: str) -> bool:
         """Whether an unsealed attempt is there to resume."""
+
+    def maker(self, stage: str, fingerprint: str) -> str | None:
+        """Who is making it right now; None when nobody is."""
 
     def identities(self, stage: str, subject: str) -> list[dict[str, Any]]:
         """Identities of earlier artifacts of the same subject, newest first, for reasons."""

@@ -19,15 +19,19 @@ def subject_of(evaluation: ResolvedEvaluation, *, stage: Stage) -> str:
 def plan_stage(*, stage: Stage, subject: str, identity: dict[str, Any], view: StoreView) -> PlannedStage:
     """The decision for a stage whose identity is known. Raises `ArtifactEdited`."""
     mark = fingerprint(identity)
-    decision, reason = "run", "never done before"
-    if view.sealed(stage, mark) is not None:
+    decision, reason, reopens = "run", "never done before", None
+    manifest = view.sealed(stage, mark)
+    if manifest is not None:
         failed = view.failed_samples(mark) if stage == "infer" else {}
         decision, reason = "reuse", "sealed, nothing changed"
         if failed:
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(failed.items()))
             decision, reason = "resume", f"failed samples run again: {kinds}"
+            reopens = manifest.attempts
     elif view.started(stage, mark):
-        decision, reason = "resume", "an earlier attempt was interrupted"
+        maker = view.maker(stage, mark)
+        decision = "resume"
+        reason = f"being made right now ({maker})" if maker else "an earlier attempt was interrupted"
     else:
         change = nearest_change(view.identities(stage, subject), identity)
         if change is not None:
@@ -40,6 +44,7 @@ def plan_stage(*, stage: Stage, subject: str, identity: dict[str, Any], view: St
             "reason": reason,
             "fingerprint": mark,
             "identity": identity,
+            "reopens": reopens,
         }
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 
 from vlmhb_stages.contracts import (
@@ -19,6 +20,8 @@ from vlmhb.contracts import ResolvedEvaluation
 API_KEY_FILE = "/vlmhb/secrets/api_key"
 ANNOTATION = "/vlmhb/in/annotation.csv"
 PREVIOUS = PurePosixPath("/vlmhb/in/previous")
+MAX_LEGACY_NAME = 160  # bytes, without `_answers_<time>` and what the aggregators append; a name may have 255
+_NOT_IN_FILE_NAMES = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]')
 
 
 def prepare_spec(evaluation: ResolvedEvaluation) -> PrepareSpec:
@@ -88,8 +91,13 @@ def evaluate_spec(evaluation: ResolvedEvaluation, *, legacy_stem: str) -> Evalua
 
 
 def legacy_stem(evaluation: ResolvedEvaluation, *, created: str) -> str:
-    """The prototype's name of an answers file; `created` is ISO 8601, as in the infer manifest."""
+    """The prototype's name of an answers file; `created` is ISO 8601, as in the infer manifest.
+
+    A name that no file can have is made one: odd characters become hyphens, long names are cut."""
     stamp = created[:19].replace("-", "").replace(":", "").replace("T", "_")
     framework = evaluation.model.framework.replace(" ", "_")
-    parts = (evaluation.benchmark.name, framework, evaluation.model.name, evaluation.benchmark.task)
-    return "_".join((*(part.replace("/", "-") for part in parts), "answers", stamp))
+    named = (evaluation.benchmark.name, framework, evaluation.model.name, evaluation.benchmark.task)
+    parts = [_NOT_IN_FILE_NAMES.sub("-", part) for part in named]
+    if len("_".join(parts).encode()) > MAX_LEGACY_NAME:
+        parts = [part.encode()[: MAX_LEGACY_NAME // len(parts)].decode(errors="ignore") for part in parts]
+    return "_".join((*parts, "answers", stamp))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from vlmhb.console import Console
 from vlmhb.progress.plain import PlainProgress
+from vlmhb.progress.recorded import RecordedProgress
 from vlmhb.progress.tail import EventTail
 from vlmhb.progress.view import ProgressView
 
-__all__ = ["EventTail", "PlainProgress", "ProgressView", "make_progress"]
+__all__ = ["EventTail", "PlainProgress", "ProgressView", "RecordedProgress", "make_progress"]
 
 
 def make_progress(*, console: Console) -> ProgressView:

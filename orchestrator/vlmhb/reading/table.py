@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from vlmhb.errors import BadValue, NoRows, VlmhbError, WrongEncoding
 from .text import UTF8_HINT, decode, encoding_guess, is_broken, read_bytes
 
 _DELIMITERS = (";", ",", "\t")
+_SAID_DELIMITER = re.compile(r'"?sep=([;,\t])"?\r?(\n|$)')  # Excel's own first line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,8 @@ def read_table(path: Path) -> Table:
 
 def _records(text: str, *, file: str) -> Iterator[_Record | VlmhbError]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    if _SAID_DELIMITER.match(text):
+        next(reader)
     while True:
         line = reader.line_num + 1
         try:
@@ -87,18 +91,25 @@ def _records(text: str, *, file: str) -> Iterator[_Record | VlmhbError]:
 
 
 def _delimiter(text: str) -> str:
+    said = _SAID_DELIMITER.match(text)
+    if said:
+        return said[1]
     header = next((line for line in text.splitlines() if line.strip()), "")
     return max(_DELIMITERS, key=header.count)
 
 
 def _syntax_error(message: str, *, where: str) -> VlmhbError:
+    hint = 'a quote inside a quoted cell is written twice ("")'
     if "unexpected end" in message:
         what = 'a cell opens a quote (") and never closes it'
     elif "expected after" in message:
         what = 'there is text after a closing quote (")'
+    elif "field limit" in message:
+        what = f"a cell is longer than {csv.field_size_limit()} characters"
+        hint = "put a long prompt into a .txt file and name it in prompt_collection"
     else:
         what = f"the row is not CSV ({message})"
-    return BadValue(what, where=where, hint='a quote inside a quoted cell is written twice ("")')
+    return BadValue(what, where=where, hint=hint)
 
 
 def _header_errors(names: tuple[str, ...], *, where: str) -> list[VlmhbError]:

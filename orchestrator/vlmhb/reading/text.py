@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 
@@ -11,21 +12,32 @@ UTF8_HINT = (
     "save the file as UTF-8 (Excel: Save As, type 'CSV UTF-8'; or: iconv -f cp1251 -t utf-8 old > new)"
 )
 _UNDECODED = re.compile("[\udc80-\udcff]")
+_BYTE_ORDER_MARK = "\ufeff"
+_LOOKED_AT = 65536
+_ZIP = b"PK\x03\x04"  # what .xlsx and .ods begin with
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file's bytes. Raises `ConfigUnreadable`."""
+    """The file's bytes. Raises `ConfigUnreadable`, or `WrongEncoding` where they cannot be text at all."""
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError:
         raise ConfigUnreadable("no such file", where=str(path), hint="check the path") from None
     except OSError as error:
         raise ConfigUnreadable(f"cannot read it ({error.strerror})", where=str(path)) from None
+    if data.startswith(_ZIP):
+        raise WrongEncoding("this is a spreadsheet, not text", where=str(path), hint=UTF8_HINT)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data[:_LOOKED_AT]:
+        guess = encoding_guess(data) or " (it has zero bytes: UTF-16, or not text)"
+        raise WrongEncoding(f"text is not UTF-8{guess}", where=str(path), hint=UTF8_HINT)
+    return data
 
 
 def decode(data: bytes) -> str:
-    """Lossless: bytes that are not UTF-8 stay in the text as marks that `is_broken` finds."""
-    return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="surrogateescape")
+    """Lossless: bytes that are not UTF-8 stay in the text as marks that `is_broken` finds.
+
+    Some editors write a second byte-order mark in front of the first."""
+    return data.decode("utf-8", errors="surrogateescape").lstrip(_BYTE_ORDER_MARK)
 
 
 def is_broken(text: str) -> bool:
@@ -34,7 +46,7 @@ def is_broken(text: str) -> bool:
 
 def encoding_guess(data: bytes) -> str:
     """` (looks like ...)` for a message, or nothing."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return " (looks like UTF-16)"
     high = bytes(byte for byte in data if byte >= 0x80)
     letters = sum(1 for byte in high if byte >= 0xC0 or byte in (0xA8, 0xB8))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from vlmhb.errors import SecretMissing
 from vlmhb.store.artifacts import own_by
-from vlmhb.store.locks import process_start
+from vlmhb.store.private import private_folder
 
 PREFIX = "secret:"
 FOLDER_ENV = "VLMHB_SECRETS_DIR"
@@ -39,9 +38,7 @@ def lookup(reference: str, *, env: Mapping[str, str], home: Path) -> str:
 def delivered(values: Mapping[str, str], *, user: str) -> Iterator[Path]:
     """A private folder with one 0400 file per secret, gone afterwards. Leftovers of dead runs go too."""
     base = TMPFS if os.access(TMPFS, os.W_OK) else Path(tempfile.gettempdir())
-    _sweep(base)
-    folder = Path(tempfile.mkdtemp(prefix=f"{STEM}{os.getpid()}-", dir=base))
-    try:
+    with private_folder(base, stem=STEM) as folder:
         for name, value in values.items():
             descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -49,12 +46,3 @@ def delivered(values: Mapping[str, str], *, user: str) -> Iterator[Path]:
             own_by(folder / name, user=user)
         own_by(folder, user=user)
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sweep(base: Path) -> None:
-    for folder in base.glob(f"{STEM}*"):
-        pid = folder.name.removeprefix(STEM).partition("-")[0]
-        if pid.isdigit() and process_start(int(pid)) is None:
-            shutil.rmtree(folder, ignore_errors=True)

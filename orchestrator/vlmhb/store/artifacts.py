@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from vlmhb.errors import ArtifactEdited
 from vlmhb.store.files import read_json, sync_tree, write_json
 from vlmhb.store.hashing import HashMemo
+from vlmhb.store.manifest import NAME as MANIFEST
 from vlmhb.store.manifest import Manifest, group_hashes, read_manifest, write_manifest
 
 EVENTS = "events.jsonl"
@@ -31,6 +33,10 @@ class Artifact:
     @property
     def log(self) -> Path:
         return self.folder / "log.txt"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "lock"
 
     @property
     def live_events(self) -> Path:
@@ -59,12 +65,19 @@ class Artifact:
                     hint=f"restore it, or delete {self.folder} to make it again",
                 )
 
+    def clear(self) -> None:
+        """Throw away what an unfinished attempt has left, for stages that cannot go on from there."""
+        shutil.rmtree(self.out, ignore_errors=True)
+
+    def reopen(self) -> None:
+        """Break the seal: some samples are to be asked again."""
+        (self.folder / MANIFEST).unlink(missing_ok=True)
+
     def begin(self, *, spec: dict[str, Any], attempt: dict[str, Any]) -> int:
         """Write the spec and one more attempt; how many attempts there are now."""
         self.out.mkdir(parents=True, exist_ok=True)
         count = int((self.attempt() or {}).get("attempts", 0)) + 1
         write_json(self.folder / "spec.json", spec)
-        (self.folder / "spec.json").chmod(0o644)
         write_json(self.folder / "attempt.json", {**attempt, "attempts": count})
         return count
 

@@ -4,24 +4,48 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Replace `path` by `data`: after a crash the file is the old or the new one, never a mix."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    """Replace `path` by `data`: after a crash the file is the old or the new one, never a mix.
+
+    `mode` holds whatever the umask is. Safe beside other writers, threads and hosts: the last one wins."""
+    temporary = _write_temporary(path, data, mode=mode)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def create_once(path: Path, data: bytes) -> None:
+    """Write `path` unless it is there: of several writers at once, the first one wins for good."""
+    temporary = _write_temporary(path, data, mode=0o644)
+    try:
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink()
+
+
+def _write_temporary(path: Path, data: bytes, *, mode: int) -> Path:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -31,8 +55,16 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """The parsed file, or None when it is missing, empty or not JSON (a torn write of another program)."""
     try:
-        return json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return parse_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def parse_json(data: bytes) -> Any:
+    """The value, or None when it is not JSON."""
+    try:
+        return json.loads(data)
+    except ValueError:
         return None
 
 

@@ -57,10 +57,13 @@ class HashMemo:
         seen: dict[str, list[Any]] = {}
         size = 0
         for relative, path in iter_files(root):
-            stat = path.stat()
-            key = [stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
-            entry = known.get(relative)
-            digest = entry[4] if entry and entry[:4] == key else sha256_file(path)
+            try:
+                stat = path.stat()
+                key = [stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
+                entry = known.get(relative)
+                digest = entry[4] if entry and entry[:4] == key else sha256_file(path)
+            except FileNotFoundError:
+                continue  # gone since the folder was listed
             seen[relative] = [*key, digest]
             size += stat.st_size
         if seen != known:

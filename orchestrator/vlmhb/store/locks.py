@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -33,6 +33,10 @@ def process_start(pid: int) -> str | None:
         return None
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else fields[19]
+
+
+def _name(holder: Mapping[str, object]) -> str:
+    return f"pid {holder.get('pid')} on {holder.get('host')}"
 
 
 def _ignore(_holder: str) -> None:
@@ -59,6 +63,13 @@ class ArtifactLock:
         self._token = uuid.uuid4().hex
         self._done = threading.Event()
 
+    @staticmethod
+    def holder(path: Path) -> str | None:
+        """Who holds the lock now, as `pid 1 on host`; None when nobody alive does."""
+        lock = ArtifactLock(path)
+        held_by = read_json(path)
+        return _name(held_by) if held_by is not None and not lock._is_dead(held_by) else None
+
     def __enter__(self) -> ArtifactLock:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         told = False
@@ -68,7 +79,7 @@ class ArtifactLock:
                 self._break(holder)
                 continue
             if not told and holder is not None:
-                self._waiting(f"pid {holder.get('pid')} on {holder.get('host')}")
+                self._waiting(_name(holder))
                 told = True
             if self._should_stop():
                 raise Interrupted("stopped while waiting for another run", where=str(self._path.parent))
@@ -92,13 +103,13 @@ class ArtifactLock:
             "start": process_start(os.getpid()),
             "token": self._token,
         }
-        mine.write_text(json.dumps(me))
         try:
+            mine.write_text(json.dumps(me))
             os.link(mine, self._path)
         except FileExistsError:
             return False
         finally:
-            mine.unlink()
+            mine.unlink(missing_ok=True)
         return True
 
     def _is_dead(self, holder: dict[str, object] | None) -> bool:

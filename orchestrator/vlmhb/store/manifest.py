@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from vlmhb.contracts import Frozen
 from vlmhb.errors import ArtifactEdited
-from vlmhb.store.files import read_json, write_json
+from vlmhb.store.files import parse_json, write_json
 from vlmhb.store.hashing import sha256_json
 
 MANIFEST_VERSION = 1
@@ -57,9 +57,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def read_manifest(folder: Path) -> Manifest | None:
     """None when the artifact is not sealed. Raises `ArtifactEdited` when the manifest was changed by hand."""
     path = folder / NAME
-    if not path.exists():
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
         return None
-    value = read_json(path)
+    value = parse_json(text)
     hint = f"delete {folder} to make it again"
     if not isinstance(value, dict) or value.get("seal") != sha256_json(value.get("manifest")):
         raise ArtifactEdited("the manifest is not the one that was written", where=str(path), hint=hint)

@@ -8,8 +8,8 @@ from typing import Any
 from vlmhb_stages.contracts import InferSummary
 
 from vlmhb.errors import ArtifactEdited
-from vlmhb.store.artifacts import Artifact
 from vlmhb.store.files import read_json
+from vlmhb.store.locks import ArtifactLock
 from vlmhb.store.manifest import Manifest
 from vlmhb.store.workspace import Workspace
 
@@ -29,10 +29,23 @@ class WorkspaceView:
             return known
         artifact = self._workspace.artifact(stage, fingerprint)
         manifest = artifact.manifest()
-        if manifest is not None:
+        if manifest is None:
+            return None
+        try:
             artifact.verify(manifest, memo=self._workspace.memo)
-            self._sealed[fingerprint] = manifest
+        except ArtifactEdited:
+            if artifact.manifest() == manifest:
+                raise
+            return self.sealed(stage, fingerprint)  # not by hand: another run has just made it again
+        self._sealed[fingerprint] = manifest
         return manifest
+
+    def intact(self, stage: str, fingerprint: str) -> Manifest | None:
+        """As `sealed`, for where another artifact serves as well: one that was edited by hand is passed over."""
+        try:
+            return self.sealed(stage, fingerprint)
+        except ArtifactEdited:
+            return None
 
     def forget(self, fingerprint: str) -> None:
         """Look at this artifact anew: it was made or made again."""
@@ -40,6 +53,9 @@ class WorkspaceView:
 
     def started(self, stage: str, fingerprint: str) -> bool:
         return self._workspace.artifact(stage, fingerprint).attempt() is not None
+
+    def maker(self, stage: str, fingerprint: str) -> str | None:
+        return ArtifactLock.holder(self._workspace.artifact(stage, fingerprint).lock)
 
     def identities(self, stage: str, subject: str) -> list[dict[str, Any]]:
         found = []
@@ -56,19 +72,13 @@ class WorkspaceView:
         return dict(Counter({kind: count for kind, count in errors.items() if kind in RETRYABLE}))
 
     def same_model(self, model: dict[str, Any]) -> list[str]:
-        """Fingerprints of sealed infer artifacts of the same model identity, newest first."""
+        """Fingerprints of sealed infer artifacts of the same model identity, newest first.
+
+        One that was edited by hand is no source of records; whoever needs it itself is told."""
         found = []
         for artifact in self._workspace.artifacts("infer"):
             attempt = artifact.attempt() or {}
             identity = attempt.get("identity") or {}
-            if identity.get("model") == model and _is_sealed(artifact):
+            if identity.get("model") == model and self.intact("infer", artifact.fingerprint) is not None:
                 found.append((str(attempt.get("started")), artifact.fingerprint))
         return [fingerprint for _, fingerprint in sorted(found, reverse=True)]
-
-
-def _is_sealed(artifact: Artifact) -> bool:
-    """An artifact that was edited by hand is no source of records; whoever needs it itself is told."""
-    try:
-        return artifact.manifest() is not None
-    except ArtifactEdited:
-        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from vlmhb.errors import WorkspaceNotWritable
 from vlmhb.store.artifacts import Artifact
-from vlmhb.store.files import read_json, write_json
+from vlmhb.store.files import create_once, read_json
 from vlmhb.store.hashing import HashMemo
 
 
@@ -29,6 +30,8 @@ class Workspace:
             probe = workspace.root / "cache" / f".probe-{os.getpid()}"
             probe.write_bytes(b"x")
             probe.unlink()
+            if not workspace._identity.exists():
+                create_once(workspace._identity, json.dumps({"id": uuid.uuid4().hex[:16]}).encode())
         except OSError as error:
             raise WorkspaceNotWritable(
                 f"cannot write to the workspace ({error.strerror})",
@@ -40,12 +43,11 @@ class Workspace:
     @property
     def id(self) -> str:
         """Random name of this workspace: tells its containers from those of another one on the same host."""
-        path = self.root / "cache" / "workspace.json"
-        known = read_json(path)
-        if known is None:
-            write_json(path, {"id": uuid.uuid4().hex[:16]})
-            known = read_json(path)
-        return str(known["id"])
+        return str(read_json(self._identity)["id"])
+
+    @property
+    def _identity(self) -> Path:
+        return self.root / "cache" / "workspace.json"
 
     @property
     def memo(self) -> HashMemo:

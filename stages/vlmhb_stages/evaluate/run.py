@@ -103,7 +103,7 @@ def _score_all(
             notes.add(judged)
             if legacy:
                 legacy.add(judged)
-            if done % PROGRESS_EVERY == 0 or done == len(work.planned):
+            if done % PROGRESS_EVERY == 0 or done == len(work.planned) or events.is_quiet:
                 events.emit(
                     "progress", done=done, total=len(work.planned), ok=answered, error=done - answered
                 )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from vlmhb_models.base import BadImage, Generation, GenerationRequest, ModelInterface
+from vlmhb_models.base import BadImage, Generation, GenerationRequest, LoadError, ModelInterface
 
 
 class LabelReader(ModelInterface):
     """`params`: `min_score`, the least confidence of a printed line (0.5)."""
 
     def load(self, *, params: dict[str, Any], weights: str | None) -> None:
+        if weights is not None:
+            raise LoadError("weights: RapidOCR's are part of its package", hint="leave weights empty")
         from rapidocr import RapidOCR  # heavy packages are imported here: the server already listens
 
         self._engine = RapidOCR(params={"Global.text_score": float(params.get("min_score", 0.5))})

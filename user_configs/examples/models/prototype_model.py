@@ -8,6 +8,7 @@ class PrototypeReader:
         self.framework = "RapidOCR"
         self.model_name = model_name
         self.system_prompt = system_prompt
+        self.cache_dir = cache_dir
         self.engine = RapidOCR()
 
     def predict_on_image(self, image, question):

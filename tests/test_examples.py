@@ -1,0 +1,89 @@
+"""The examples of the guide: every one can be planned, and those that need no URL run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e_fixtures import ENVS_WORKSPACE, ROOT, build
+
+EXAMPLES = ROOT / "user_configs" / "examples"
+EVALUATIONS = {
+    "answers.yaml": ["own_documents-replay"],
+    "api.yaml": ["own_documents-lab-vlm"],
+    "matrix.yaml": [
+        "own_pages-rapidocr",
+        "demo_pages-rapidocr",
+        "own_pages-tesseract-eng",
+        "demo_pages-tesseract-eng",
+    ],
+    "own_documents.csv": [
+        "own_documents-label-reader",
+        "receipts_annotation-label-reader",
+        "receipts_tsv-label-reader",
+    ],
+    "own_model.csv": ["own_documents-label-reader", "own_documents-prototype-reader"],
+}
+
+
+@pytest.fixture(scope="module")
+def ocr_envs() -> Path:
+    build("process", ENVS_WORKSPACE, images=("stages", "rapidocr", "tesseract"))
+    return ENVS_WORKSPACE / "envs"
+
+
+@pytest.fixture
+def workspace(ocr_envs: Path, tmp_path: Path) -> Path:
+    (tmp_path / "envs").symlink_to(ocr_envs)
+    return tmp_path
+
+
+def vlmhb(command: str, example: str, *, workspace: Path) -> dict[str, Any]:
+    """The JSON that the command prints; it runs in a folder from which no relative path of the examples leads."""
+    argv = [sys.executable, "-m", "vlmhb", command, str(EXAMPLES / example), "-w", str(workspace)]
+    done = subprocess.run(
+        [*argv, "--engine", "process", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=workspace,
+    )
+    assert done.returncode == 0, done.stderr
+    value: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return value
+
+
+def test_every_example_is_known_here() -> None:
+    found = {path.name for ending in ("csv", "yaml") for path in EXAMPLES.glob(f"*.{ending}")}
+    assert found == {*EVALUATIONS, "answers.csv"}
+
+
+@pytest.mark.parametrize("example", EVALUATIONS)
+def test_an_example_can_be_planned(example: str, workspace: Path) -> None:
+    planned = vlmhb("plan", example, workspace=workspace)
+    assert [item["id"] for item in planned["evaluations"]] == EVALUATIONS[example]
+
+
+def test_the_three_formats_give_the_same_answers(workspace: Path) -> None:
+    summary = vlmhb("run", "own_documents.csv", workspace=workspace)
+    assert values(summary, metric="anls") == [1.0, 1.0, 1.0]
+
+
+def test_a_tolerated_loss_is_counted_as_wrong(workspace: Path) -> None:
+    summary = vlmhb("run", "answers.yaml", workspace=workspace)
+    assert summary["evaluations"][0]["counts"] == {"planned": 4, "ok": 3, "error": 1, "skipped": 0}
+    assert values(summary, metric="exact_match") == [0.75]
+
+
+def values(summary: dict[str, Any], *, metric: str) -> list[float]:
+    report = json.loads((Path(summary["run_dir"]) / "report" / "report.json").read_text(encoding="utf-8"))
+    return [
+        found["value"]
+        for item in report["evaluations"]
+        for found in item["metrics"]
+        if found["name"] == metric
+    ]

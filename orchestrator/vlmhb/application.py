@@ -201,8 +201,11 @@ def _resolve(
 
 def _registry(request: Request) -> tuple[Registry, Roots]:
     roots = Roots.around(request.config)
-    user_dirs = (*request.cards, *(path for path in (request.config.parent / "cards",) if path.is_dir()))
-    return load_registry(user_dirs=user_dirs, vlm_base=request.vlm_base or roots.vlm_base), roots
+    beside = request.config.parent / "cards"
+    folders = {path.resolve(): path for path in (*request.cards, *((beside,) if beside.is_dir() else ()))}
+    return load_registry(
+        user_dirs=tuple(folders.values()), vlm_base=request.vlm_base or roots.vlm_base
+    ), roots
 
 
 def _name_errors(config: RunConfig | None, *, request: Request) -> list[VlmhbError]:

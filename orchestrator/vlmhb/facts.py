@@ -8,7 +8,7 @@ from pathlib import Path
 from vlmhb.cards import Registry
 from vlmhb.contracts import ResolvedEvaluation
 from vlmhb.engines.base import Engine, ImageSpec
-from vlmhb.errors import VlmhbError
+from vlmhb.errors import BadDataset, VlmhbError
 from vlmhb.images.resolve import resolve_image
 from vlmhb.images.system_data import system_data_sha
 from vlmhb.kit import STAGE_CODE, Kit
@@ -70,7 +70,11 @@ class FactFinder:
 
     def tree(self, path: Path) -> TreeHash:
         if path not in self._trees:
-            self._trees[path] = self._workspace.memo.tree(path)
+            try:
+                self._trees[path] = self._workspace.memo.tree(path)
+            except PermissionError as error:
+                what = f"cannot read it ({error.strerror})"
+                raise BadDataset(what, where=str(error.filename), hint="it is part of the input") from None
         return self._trees[path]
 
     def _metric_versions(self, names: tuple[str, ...]) -> dict[str, str]:

@@ -1,10 +1,11 @@
 """Durable files and hashes."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
-from vlmhb.store.files import read_json, write_atomic, write_json
+from vlmhb.store.files import create_once, read_json, write_atomic, write_json
 from vlmhb.store.hashing import HashMemo, canonical_json, sha256_file, sha256_json
 
 
@@ -79,3 +80,61 @@ def test_unchanged_files_are_not_read_again(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr("vlmhb.store.hashing.sha256_file", read_again)
     assert memo.tree(data) == expected
+
+
+def test_of_several_first_writers_one_wins_for_good(tmp_path: Path) -> None:
+    target = tmp_path / "id"
+    threads = [threading.Thread(target=create_once, args=(target, str(n).encode())) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    first = target.read_bytes()
+    create_once(target, b"late")
+    assert target.read_bytes() == first
+    assert [path.name for path in tmp_path.iterdir()] == ["id"]
+
+
+def test_threads_that_hash_the_same_tree_do_not_disturb_each_other(tmp_path: Path) -> None:
+    memo = HashMemo(tmp_path / "memo")
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in range(20):
+        (data / str(number)).write_text(str(number))
+    faults: list[Exception] = []
+
+    def look() -> None:
+        try:
+            for _ in range(10):
+                for path in (tmp_path / "memo").glob("*.json"):
+                    path.unlink(missing_ok=True)
+                memo.tree(data)
+        except OSError as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=look) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+
+
+def test_a_file_that_vanishes_while_its_folder_is_hashed_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a").write_text("a")
+    listed = [("a", data / "a"), ("b", data / "b")]
+    monkeypatch.setattr("vlmhb.store.hashing.iter_files", lambda _: iter(listed))
+    assert set(HashMemo(tmp_path / "memo").tree(data).files) == {"a"}
+
+
+def test_the_mode_holds_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        write_json(tmp_path / "spec.json", {})
+    finally:
+        os.umask(before)
+    assert (tmp_path / "spec.json").stat().st_mode & 0o777 == 0o644

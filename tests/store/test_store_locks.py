@@ -96,3 +96,15 @@ def test_many_contenders_never_overlap(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert overlaps == []
+
+
+def test_the_holder_is_named_only_while_it_lives(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    assert ArtifactLock.holder(lock) is None
+    with ArtifactLock(lock):
+        name = ArtifactLock.holder(lock)
+        assert name is not None and name.startswith(f"pid {os.getpid()} on ")
+        mine = json.loads(lock.read_text())
+    assert ArtifactLock.holder(lock) is None
+    lock.write_text(json.dumps({**mine, "start": "1"}))
+    assert ArtifactLock.holder(lock) is None

@@ -75,9 +75,9 @@ def metrics_show(name: Name) -> None:
 
 def schema() -> None:
     """Print the JSON Schema of the JSON/YAML run config."""
-    from vlmhb.config.schema import run_config_schema
+    from vlmhb.config.schema import schema_text
 
-    typer.echo(json.dumps(run_config_schema(), ensure_ascii=False, indent=2))
+    typer.echo(schema_text(), nl=False)
 
 
 def _registry(cards: Any, vlm_base: Any) -> Registry:

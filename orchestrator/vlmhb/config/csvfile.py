@@ -49,7 +49,8 @@ def _header_errors(table: Table, *, columns: dict[str, str], place: Place) -> li
             what = f"columns '{first}' and '{name}' mean the same"
             errors.append(BadValue(what, where=str(place), hint="keep one"))
     missing = [column for column in REQUIRED if column not in by_column]
-    if len(missing) == len(REQUIRED) and not any(error.hint for error in errors):
+    slips = len(table.header) > 1 and any(error.hint for error in errors)  # else it is no header at all
+    if len(missing) == len(REQUIRED) and not slips:
         hint = "the first line must be the header: dataset;task;framework;model_name;..."
         return [MissingValue("no column of a run config", where=str(place), hint=hint)]
     return errors + [MissingValue(f"no column '{column}'", where=str(place)) for column in missing]

@@ -20,7 +20,6 @@ from vlmhb.store.locks import ArtifactLock
 from vlmhb.store.manifest import Manifest
 
 EXIT_DISK_FULL = 5
-EXIT_DRAINED = 130
 HANG_RETRIES = 1
 
 

@@ -16,8 +16,11 @@ CHUNK_BYTES = 1 << 20
 
 
 def canonical_json(value: Any) -> bytes:
-    """One byte string per value: sorted keys, no blanks, UTF-8 (RFC 8785 for the values that we use)."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    """One byte string per value: sorted keys, no blanks, UTF-8 (RFC 8785 for the values that we use).
+
+    A file name that is not UTF-8 goes in as the bytes that it has on disk."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode(errors="surrogateescape")
 
 
 def sha256_json(value: Any) -> str:
@@ -74,13 +77,25 @@ class HashMemo:
 
 
 def iter_files(root: Path) -> Iterator[tuple[str, Path]]:
-    """(relative name, path) of every regular file below `root`, sorted; a file yields itself as its name."""
+    """(relative name, path) of every regular file below `root`, sorted; a file yields itself as its name.
+
+    Links to folders are followed, except back to one that holds them. Raises `PermissionError` for a folder
+    that cannot be listed: what is in it would silently be no part of the identity."""
     if root.is_file():
         yield root.name, root
         return
-    for folder, folders, files in os.walk(root, followlinks=True):
-        folders.sort()
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=_no_entry):
+        folders[:] = sorted(name for name in folders if not _leads_back(Path(folder, name)))
         for name in sorted(files):
             path = Path(folder, name)
             if path.is_file():
                 yield path.relative_to(root).as_posix(), path
+
+
+def _no_entry(error: OSError) -> None:
+    if isinstance(error, PermissionError):
+        raise error
+
+
+def _leads_back(path: Path) -> bool:
+    return path.is_symlink() and path.parent.resolve().is_relative_to(path.resolve())

@@ -68,7 +68,6 @@ class Prepared:
 
     request: Request
     workspace: Workspace
-    registry: Registry
     engine: Engine
     kit: Kit
     config: RunConfig
@@ -145,7 +144,6 @@ def prepare(request: Request, *, console: Console) -> Prepared:
     return Prepared(
         request=request,
         workspace=workspace,
-        registry=registry,
         engine=engine,
         kit=kit,
         config=config,
@@ -239,7 +237,6 @@ def execute(prepared: Prepared, *, console: Console, command: Sequence[str]) -> 
             view=prepared.view,
             engine=prepared.engine,
             scheduler=LocalScheduler(),
-            kit=prepared.kit,
             kit_path=prepared.kit.write(prepared.workspace.root / "cache" / "kits"),
             user=task_user(),
             progress=progress,

@@ -47,7 +47,6 @@ class FactFinder:
         name = server_image(evaluation)
         image = self.image(name) if name is not None else None
         return Facts(
-            engine=self._engine.name,
             stages_image=self.image(STAGES_IMAGE),
             model_image=image,
             system_sha256=system_data_sha(model, image) if image is not None else None,

@@ -19,7 +19,7 @@ class Nothing:
     """Enough of a `Prepared`."""
 
     errors = ()
-    failures: dict[str, VlmhbError] = {}  # noqa: RUF012 - never changed
+    failures: dict[str, VlmhbError] = {}
     chains = ()
     run_id = "my-1"
     engine = type("E", (), {"name": "docker", "isolation": "container"})

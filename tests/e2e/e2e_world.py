@@ -17,8 +17,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-MODEL = """
-import hashlib, os, time
+MODEL = r"""
+import hashlib, os, subprocess, sys, time
 from vlmhb_models.base import Generation, ModelInterface
 
 class PageModel(ModelInterface):
@@ -37,6 +37,12 @@ class PageModel(ModelInterface):
         time.sleep(float(self.params.get("delay_s", 0)))
         if "CRASH" in question:
             os._exit(42)
+        if "EAT" in question:
+            hold = []
+            while True:
+                hold.append(bytearray(50_000_000))
+        if "FEED" in question:
+            subprocess.run([sys.executable, "-c", "hold = []\nwhile True: hold.append(bytearray(50_000_000))"])
         if "RAISE" in question:
             raise ValueError("cannot read this page")
         if "HANG" in question:

@@ -166,3 +166,15 @@ def test_json_summary_is_the_last_line(process_world: World) -> None:
     assert set(summary) == {
         "run_id", "run_dir", "report", "status", "exit_code", "evaluations", "errors",
     }  # fmt: skip
+
+
+@pytest.mark.docker
+def test_memory_kills_are_told_and_cost_only_their_samples(docker_world: World) -> None:
+    """Of the model itself, and of a process that it started: that one's answer arrives, and may be wrong."""
+    docker_world.make(pages=4, questions={1: "EAT memory", 2: "FEED another process"})
+    docker_world.make_cards({"page-model": {}}, limits={"memory_mib": 192})
+    summary = docker_world.run(expect=4)
+    assert errors(docker_world, summary) == {"p001": "connection"}
+    text = (Path(summary["run_dir"]) / "report" / "report.md").read_text(encoding="utf-8")
+    assert "the model server died 2 time(s): killed for memory" in text
+    assert "1 process(es) of the model were killed for memory" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,26 @@ def test_limits_and_peak_of_every_cgroup_kind(kind, tmp_path: Path) -> None:
     cgroup = kind(tmp_path)
     assert cgroup.limits() == LiveLimits(memory_bytes=64 * MIB, pids=32, cpus=0.5)
     assert cgroup.peak_memory_bytes() == 12345
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "text"),
+    [
+        (v1, "sys/memory/docker/c1/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2"),
+        (
+            v2,
+            "sys/machine.slice/libpod-c1.scope/container/memory.events",
+            "oom 5\noom_kill 2\noom_group_kill 0",
+        ),
+    ],
+)
+def test_memory_kills_are_counted(
+    kind: Callable[[Path], Cgroup], name: str, text: str, tmp_path: Path
+) -> None:
+    cgroup = kind(tmp_path)
+    assert cgroup.memory_kills() == 0
+    tree(tmp_path, {name: text})
+    assert cgroup.memory_kills() == 2
 
 
 def test_another_containers_cgroup_is_not_taken(tmp_path: Path) -> None:

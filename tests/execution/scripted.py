@@ -11,7 +11,6 @@ from typing import Any
 
 from vlmhb.engines.base import ContainerTask, Handle, ImageSpec, RenderedTask, TaskExit
 from vlmhb.execution.session import Session
-from vlmhb.kit import Kit
 from vlmhb.schedulers.local import LocalScheduler
 from vlmhb.store.view import WorkspaceView
 from vlmhb.store.workspace import Workspace
@@ -153,7 +152,6 @@ def make_session(
         "view": WorkspaceView(workspace),
         "engine": engine,
         "scheduler": LocalScheduler(),
-        "kit": Kit({}),
         "kit_path": root / "kit.pyz",
         "user": "65534:65534",
         "progress": QuietProgress(),

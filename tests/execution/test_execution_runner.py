@@ -52,7 +52,6 @@ def chain(benchmark: str, *, model: str = "m", image: bool = True) -> Chain:
         base_url=None if image else "http://localhost:1/v1",
     )
     facts = Facts(
-        engine="scripted",
         stages_image=IMAGE,
         model_image=IMAGE if image else None,
         stage_code={stage: stage for stage in ("prepare", "infer", "evaluate", "report")},

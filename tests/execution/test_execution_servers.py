@@ -176,6 +176,24 @@ def test_memory_kills_are_told(tmp_path: Path) -> None:
         for _ in range(20):
             one.tick()
         assert (folder_of(engine.started[0]) / FAILED).read_text().startswith("killed for memory")
+        assert one.facts()["warnings"] == [
+            "the model server died 5 time(s): killed for memory (raise limits.memory_mib in the card)"
+        ]
+
+
+def test_a_log_without_end_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vlmhb.execution.servers.MAX_LOG", 1000)
+    monkeypatch.setattr("vlmhb.execution.servers.KEPT_LOG", 100)
+    engine = ScriptedEngine({"server": [runs(ScriptedHandle([]))]})
+    session = make_session(tmp_path, engine)
+    with server(session) as one:
+        one.tick()
+        (log,) = (session.workspace.root / "cache" / "servers").glob("*.log")
+        log.write_text("x" * 2000 + "the end")
+        one.tick()
+        assert log.read_text().startswith("[the beginning was cut off]")
+        assert log.read_text().endswith("the end")
+        assert log.stat().st_size < 200
 
 
 def test_a_second_run_waits_for_its_turn(tmp_path: Path) -> None:

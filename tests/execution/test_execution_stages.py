@@ -171,7 +171,7 @@ def test_a_fatal_event_keeps_its_code_and_exit_code(tmp_path: Path, code: str, e
     fatal = {"type": "fatal", "code": code, "message": "what went wrong", "hint": "what to do"}
     end = TaskExit(code=2, reason="exit")
     session = make_session(tmp_path, ScriptedEngine({"prepare": [writes({}, end=end, events=(fatal,))]}))
-    with pytest.raises(VlmhbError, match="what went wrong.*hint: what to do") as caught:
+    with pytest.raises(VlmhbError, match=r"what went wrong.*hint: what to do") as caught:
         make(session, planned(session))
     assert caught.value.exit_code == exit_code
     assert caught.value.code == (code if code != "VHB999" else "VHB501")

@@ -135,3 +135,51 @@ def test_nothing_is_computed_for_a_client_that_has_gone() -> None:
     queued_behind_a_held_one(worker, model, [job("gone", alive=False), kept := job("kept")])
     assert outcome(kept) == "KEPT"
     assert not any("gone" in batch for batch in model.batches)
+
+
+class Answers(ModelInterface):
+    """Gives whatever it is told to give."""
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+
+    def load(self, *, params: dict[str, Any], weights: str | None) -> None:
+        pass
+
+    def generate(self, batch: Sequence[GenerationRequest]) -> list[Generation]:
+        answers: list[Generation] = self.given
+        return answers
+
+
+def answer_of(given: Any) -> str:
+    worker = Worker(build=lambda: Answers(given), prepare=lambda made: made.load(params={}, weights=None))
+    worker.start()
+    assert worker.settled.wait(WAIT_S)
+    item = job("a")
+    worker.submit(item)
+    return outcome(item)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "TypeError: generate() has to give a list of Generation objects, not None"),
+        ("x", "TypeError: generate() has to give a list of Generation objects, not 'x'"),
+        (["x"], "TypeError: generate() has to give Generation objects with a str, not 'x'"),
+        (
+            [Generation(text=None)],
+            "TypeError: generate() has to give Generation objects with a str, not None",
+        ),  # type: ignore[arg-type]  # wrong on purpose
+        ([Generation(text="a\ud800")], "UnicodeEncodeError: "),
+        ([Generation(text="a", output_tokens=-1)], "ValueError: output_tokens is -1"),
+        ([Generation(text="a", input_tokens=float("nan"))], "TypeError: "),  # type: ignore[arg-type]  # wrong on purpose
+        ([Generation(text="a", extra={"a": {1}})], "TypeError: "),
+    ],
+)
+def test_what_cannot_be_sent_is_an_error_of_that_request(given: Any, said: str) -> None:
+    assert answer_of(given).startswith(said)
+
+
+@pytest.mark.parametrize("text", ["", "a\x00b\r\n\u2028\ufeff\x1b[31m", "\U0001f600" * 1000])
+def test_any_other_text_arrives_as_it_is(text: str) -> None:
+    assert answer_of([Generation(text=text)]) == text

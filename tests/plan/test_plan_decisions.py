@@ -34,7 +34,6 @@ EVALUATION = ResolvedEvaluation(
 )
 IMAGE = ImageSpec(name="img", ref="img:1", identity="sha256:" + "1" * 64)
 FACTS = Facts(
-    engine="docker",
     stages_image=IMAGE,
     model_image=IMAGE,
     stage_code={s: s for s in ("prepare", "infer", "evaluate")},

@@ -14,6 +14,7 @@ from vlmhb.engines.base import ContainerTask, RenderedTask
 from vlmhb.engines.container_args import ContainerDialect, ContainerProgram
 from vlmhb.engines.container_handle import ContainerHandle
 from vlmhb.errors import EngineUnavailable, ImageMissing
+from vlmhb.store.private import make_private
 
 ROOT_PREFIX = "vlmhb-run-"
 CONFIG_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -47,7 +48,7 @@ class ContainerEngine:
 
     def start(self, task: ContainerTask, *, log: Path) -> ContainerHandle:
         self._check_image(task)
-        root = Path(tempfile.mkdtemp(prefix=ROOT_PREFIX))
+        root = make_private(Path(tempfile.gettempdir()), stem=ROOT_PREFIX)
         rendered = self.render(task, root=root)
         log_start = log.stat().st_size if log.exists() else 0
         try:

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import FrameType
 
 from vlmhb.engines.base import Engine
-from vlmhb.kit import Kit
 from vlmhb.progress import ProgressView
 from vlmhb.schedulers.base import Scheduler
 from vlmhb.store.manifest import Manifest
@@ -52,7 +51,6 @@ class Session:
     view: WorkspaceView
     engine: Engine
     scheduler: Scheduler
-    kit: Kit
     kit_path: Path
     user: str
     progress: ProgressView

@@ -16,7 +16,6 @@ Decision = Literal["reuse", "resume", "run", "skip"]
 class Facts(Frozen):
     """What the planner must know of the world for one evaluation; gathered by `facts.py`."""
 
-    engine: str
     stages_image: ImageSpec
     model_image: ImageSpec | None = None
     stage_code: dict[str, str]  # stage -> sha256 of its modules

@@ -12,11 +12,16 @@ from pathlib import Path
 from vlmhb.store.locks import process_start
 
 
-@contextmanager
-def private_folder(base: Path, *, stem: str) -> Iterator[Path]:
+def make_private(base: Path, *, stem: str) -> Path:
     """A new 0700 folder in `base`; its name tells its owner. Those that dead processes left behind go too."""
     _sweep(base, stem=stem)
-    folder = Path(tempfile.mkdtemp(prefix=f"{stem}{_owner(os.getpid())}-", dir=base))
+    return Path(tempfile.mkdtemp(prefix=f"{stem}{_owner(os.getpid())}-", dir=base))
+
+
+@contextmanager
+def private_folder(base: Path, *, stem: str) -> Iterator[Path]:
+    """As `make_private`, and gone at the end."""
+    folder = make_private(base, stem=stem)
     try:
         yield folder
     finally:

@@ -134,8 +134,10 @@ class Runner:
                 server=shared.server,
                 secrets=folder,
             )
-            self._make(chain, planned, job)
-        self._count(chain)
+            try:
+                self._make(chain, planned, job)
+            finally:
+                self._count(chain, fingerprint=str(planned.fingerprint))
 
     def _server(self, chain: Chain, *, image: ImageSpec) -> AbstractContextManager[ModelServer]:
         evaluation, model = chain.evaluation, chain.evaluation.model
@@ -155,10 +157,13 @@ class Runner:
             batch_size=evaluation.row.batch_size,
         )
 
-    def _count(self, chain: Chain) -> None:
+    def _count(self, chain: Chain, *, fingerprint: str) -> None:
+        """Also for an inference that was interrupted: the driver leaves a summary when it is let to its end."""
         outcome = self.outcomes[chain.evaluation.id]
-        folder = self._session.workspace.artifact("infer", outcome.manifests["infer"].fingerprint).out
-        counts = InferSummary.model_validate(read_json(folder / "summary.json")).counts
+        summary = read_json(self._session.workspace.artifact("infer", fingerprint).out / "summary.json")
+        if summary is None:
+            return
+        counts = InferSummary.model_validate(summary).counts
         outcome.counts = counts.model_dump()
         lost = counts.planned - counts.ok
         if not within_policy(policy=chain.evaluation.error_policy, planned=counts.planned, lost=lost):

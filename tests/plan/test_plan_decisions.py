@@ -52,6 +52,7 @@ class View:
         self.attempts: set[str] = set()
         self.known: list[dict[str, Any]] = []
         self.failed: dict[str, int] = {}
+        self.dataset: dict[str, str] | None = None
         self.making: str | None = None
 
     def sealed(self, stage: str, fingerprint: str) -> Manifest | None:
@@ -65,6 +66,9 @@ class View:
 
     def identities(self, stage: str, subject: str) -> list[dict[str, Any]]:
         return self.known
+
+    def sources(self, subject: str) -> dict[str, str] | None:
+        return self.dataset
 
     def failed_samples(self, fingerprint: str) -> dict[str, int]:
         return self.failed
@@ -136,6 +140,14 @@ def test_the_reason_names_the_changed_field() -> None:
         stage="infer", subject="m×b", identity=infer_identity(EVALUATION, changed, inputs="i"), view=view
     )
     assert planned.reason == "infer m×b: model.weights None→aaaaaa"
+
+
+def test_the_reason_names_the_changed_files() -> None:
+    view = View()
+    view.known = [{**prepare_identity(EVALUATION, FACTS), "dataset": "e" * 64}]
+    view.dataset = {"a": "old", "gone": "y"}
+    reason = plan_evaluation(EVALUATION, FACTS, view).stages[0].reason
+    assert reason == "prepare b: dataset eeeeee→dddddd: a changed, gone removed"
 
 
 def test_no_metrics_skips_evaluation() -> None:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -74,6 +73,7 @@ def run(
     with _told(as_json=as_json):
         prepared = _prepare(request, console=console)
         if dry_run:
+            _introduce(prepared)
             _print_plan(prepared, as_json=as_json, explain=False)
             return
         _introduce(prepared)
@@ -115,7 +115,9 @@ def plan(
         starts=False,
     )
     with _told(as_json=as_json):
-        _print_plan(_prepare(request, console=Console()), as_json=as_json, explain=explain)
+        prepared = _prepare(request, console=Console())
+        _introduce(prepared)
+        _print_plan(prepared, as_json=as_json, explain=explain)
 
 
 def resume(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
@@ -248,6 +250,4 @@ def _print_plan(prepared: Prepared, *, as_json: bool, explain: bool) -> None:
                 typer.echo(f"        fingerprint {stage.fingerprint}")
                 for key, value in sorted(stage.identity.items()):
                     typer.echo(f"        {key}: {json.dumps(value, ensure_ascii=False, sort_keys=True)}")
-    typer.echo("run     report    always, from the sealed artifacts")
-    _tell_networks(prepared)
-    typer.echo(str(Path(prepared.workspace.root)), err=True)
+    typer.echo("run     report    when any of the above has run, or the report is not there yet")

@@ -56,6 +56,7 @@ def prepare_job(chain: Chain) -> StageJob:
         image=chain.facts.stages_image,
         mounts=(Mount(source=mounted, target=target),),
         extra={"dataset_sha256": chain.facts.dataset.sha256},
+        sources=chain.facts.dataset.files,
     )
 
 

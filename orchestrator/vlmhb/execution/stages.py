@@ -16,6 +16,7 @@ from vlmhb.execution.session import Session
 from vlmhb.execution.watch import KILL_GRACE_S, Watched, watch
 from vlmhb.plan.model import PlannedStage
 from vlmhb.store.artifacts import Artifact, own_by
+from vlmhb.store.files import write_json
 from vlmhb.store.locks import ArtifactLock
 from vlmhb.store.manifest import Manifest
 
@@ -55,6 +56,7 @@ class StageJob:
     network: Network = "none"
     limits: Limits = field(default_factory=Limits)
     extra: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)  # relative path -> sha256 of what it reads
     companion: Companion = field(default_factory=Companion)
     reads: tuple[tuple[Artifact, Manifest], ...] = ()
 
@@ -105,6 +107,8 @@ def _run_and_seal(
         artifact.reopen()  # its journal goes on where it ended
     else:
         artifact.clear()
+    if job.sources:
+        write_json(artifact.sources, job.sources)
     for left in range(HANG_RETRIES, -1, -1):
         attempts = artifact.begin(spec=job.spec.model_dump(mode="json"), attempt=_attempt(session, planned))
         started = session.clock()

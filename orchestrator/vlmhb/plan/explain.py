@@ -39,6 +39,17 @@ def nearest_change(identities: list[dict[str, Any]], new: dict[str, Any]) -> str
     return ", ".join(best[:MAX_FIELDS]) + more
 
 
+def changed_files(old: dict[str, str], new: dict[str, str]) -> str:
+    """`img/007.jpg changed, box/007.csv removed` from two maps of relative path to hash; empty when equal."""
+    names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+    told = [
+        f"{name} {'added' if name not in old else 'removed' if name not in new else 'changed'}"
+        for name in names
+    ]
+    more = f" and {len(told) - MAX_FIELDS} more" if len(told) > MAX_FIELDS else ""
+    return ", ".join(told[:MAX_FIELDS]) + more
+
+
 def short(value: Any) -> str:
     text = value if isinstance(value, str) else repr(value)
     match = HEX.fullmatch(text)

@@ -63,5 +63,8 @@ class StoreView(Protocol):
     def identities(self, stage: str, subject: str) -> list[dict[str, Any]]:
         """Identities of earlier artifacts of the same subject, newest first, for reasons."""
 
+    def sources(self, subject: str) -> dict[str, str] | None:
+        """Hashes by file of the dataset that the newest `prepare` artifact of `subject` was made from."""
+
     def failed_samples(self, fingerprint: str) -> dict[str, int]:
         """Retryable error kinds and their counts in a sealed infer artifact."""

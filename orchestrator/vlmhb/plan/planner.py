@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vlmhb.contracts import ResolvedEvaluation
-from vlmhb.plan.explain import nearest_change
+from vlmhb.plan.explain import changed_files, nearest_change
 from vlmhb.plan.fingerprint import evaluate_identity, fingerprint, infer_identity, prepare_identity
 from vlmhb.plan.model import Facts, PlannedEvaluation, PlannedStage, Stage, StoreView
 from vlmhb.store.manifest import Manifest
@@ -50,12 +50,13 @@ def plan_stage(*, stage: Stage, subject: str, identity: dict[str, Any], view: St
 
 
 def plan_prepare(evaluation: ResolvedEvaluation, facts: Facts, view: StoreView) -> PlannedStage:
-    return plan_stage(
-        stage="prepare",
-        subject=subject_of(evaluation, stage="prepare"),
-        identity=prepare_identity(evaluation, facts),
-        view=view,
+    subject = subject_of(evaluation, stage="prepare")
+    planned = plan_stage(
+        stage="prepare", subject=subject, identity=prepare_identity(evaluation, facts), view=view
     )
+    before = view.sources(subject) if planned.decision == "run" else None
+    changed = changed_files(before, facts.dataset.files) if before is not None else ""
+    return planned.model_copy(update={"reason": f"{planned.reason}: {changed}"}) if changed else planned
 
 
 def plan_infer(

@@ -31,6 +31,11 @@ class Artifact:
         return self.folder / "out"
 
     @property
+    def sources(self) -> Path:
+        """Hashes of the files that this artifact was made from, to name what has changed since."""
+        return self.folder / "sources.json"
+
+    @property
     def log(self) -> Path:
         return self.folder / "log.txt"
 

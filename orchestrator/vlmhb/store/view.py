@@ -58,13 +58,23 @@ class WorkspaceView:
         return ArtifactLock.holder(self._workspace.artifact(stage, fingerprint).lock)
 
     def identities(self, stage: str, subject: str) -> list[dict[str, Any]]:
+        return [attempt["identity"] for attempt in self._attempts(stage, subject)]
+
+    def sources(self, subject: str) -> dict[str, str] | None:
+        newest = next(iter(self._attempts("prepare", subject)), None)
+        if newest is None:
+            return None
+        known = read_json(self._workspace.artifact("prepare", newest["fingerprint"]).sources)
+        return known if isinstance(known, dict) else None
+
+    def _attempts(self, stage: str, subject: str) -> list[dict[str, Any]]:
+        """Attempts of this subject, newest first."""
         found = []
         for artifact in self._workspace.artifacts(stage):
             attempt = artifact.attempt() or {}
             if attempt.get("subject") == subject and isinstance(attempt.get("identity"), dict):
                 found.append(attempt)
-        found.sort(key=lambda attempt: str(attempt.get("started")), reverse=True)
-        return [attempt["identity"] for attempt in found]
+        return sorted(found, key=lambda attempt: str(attempt.get("started")), reverse=True)
 
     def failed_samples(self, fingerprint: str) -> dict[str, int]:
         summary = read_json(self._workspace.artifact("infer", fingerprint).out / "summary.json")

@@ -72,11 +72,10 @@ def run(
     )
     with _told(as_json=as_json):
         prepared = _prepare(request, console=console)
+        _introduce(prepared)
         if dry_run:
-            _introduce(prepared)
             _print_plan(prepared, as_json=as_json, explain=False)
             return
-        _introduce(prepared)
         result = application.execute(prepared, console=console, command=sys.argv)
     _conclude(result)
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from vlmhb.cards import Registry
@@ -13,7 +14,7 @@ from vlmhb.images.resolve import resolve_image
 from vlmhb.images.system_data import system_data_sha
 from vlmhb.kit import STAGE_CODE, Kit
 from vlmhb.plan.model import Facts
-from vlmhb.store.hashing import TreeHash
+from vlmhb.store.hashing import TreeHash, sha256_file
 from vlmhb.store.workspace import Workspace
 
 STAGES_IMAGE = "stages"
@@ -109,10 +110,20 @@ def holds_images(tsv: Path) -> bool:
 
 
 def metric_versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Version by name. A metric of the user's own (`module:attr`) has none: the hash of its file stands for it."""
     from vlmhb_benchmarks.metrics import list_metrics
 
     known = {info.name.lower(): info.version for info in list_metrics()}
-    return {name: known.get(name.lower(), "custom") for name in names}
+    return {name: known.get(name.partition("@")[0].lower()) or _module_sha(name) for name in names}
+
+
+def _module_sha(name: str) -> str:
+    module = name.partition(":")[0]
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):
+        spec = None
+    return sha256_file(Path(spec.origin)) if spec is not None and spec.origin else "unknown"
 
 
 def gather(

@@ -27,7 +27,9 @@ def run_stage(stage: str) -> int:
     except OSError as error:
         traceback.print_exc()
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        _tell(events, code="VHB405" if full else "VHB501", message=str(error))
+        denied = error.errno in (errno.EACCES, errno.EPERM)
+        hint = "containers of root run as nobody: chmod -R o+rX the data, or run vlmhb as an ordinary user"
+        _tell(events, code="VHB405" if full else "VHB501", message=str(error), hint=hint if denied else "")
         return EXIT_DISK_FULL if full else EXIT_CRASHED
     except Exception as error:  # noqa: BLE001 - process boundary: any fault must reach the host as one line
         traceback.print_exc()
@@ -49,11 +51,11 @@ def _run(stage: str, *, events: EventWriter) -> int:
     return code
 
 
-def _tell(events: EventWriter | None, *, code: str, message: str) -> None:
+def _tell(events: EventWriter | None, *, code: str, message: str, hint: str = "") -> None:
     """A full disk may refuse the event as well; then the exit code alone has to do."""
     if events is None:
         return
     try:
-        events.emit("fatal", code=code, message=message[:2000])
+        events.emit("fatal", code=code, message=message[:2000], hint=hint)
     except OSError:
         traceback.print_exc()

@@ -12,7 +12,7 @@ from typing import Any
 
 from vlmhb_models.base import Generation, GenerationRequest, LoadError, ModelInterface, RequestError
 from vlmhb_models.server.config import ServeConfig, UpstreamSpec
-from vlmhb_models.server.loader import import_object
+from vlmhb_models.server.importing import import_object
 from vlmhb_models.upstream_files import image_files
 
 

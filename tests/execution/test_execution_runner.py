@@ -154,6 +154,7 @@ def test_rows_that_differ_in_metrics_share_an_inference_with_failed_samples(tmp_
     first, second = chain("a"), chain("a")
     other = second.evaluation.model_copy(update={"id": "a-m-2", "metrics": ("wer",)})
     runner = run(session, first, Chain(evaluation=other, facts=second.facts))
+    assert [outcome.failure for outcome in runner.outcomes.values()] == [None, None]
     assert statuses(runner) == ["partial", "partial"]
     assert engine.roles().count("infer") == 1
     assert engine.roles().count("evaluate") == 2

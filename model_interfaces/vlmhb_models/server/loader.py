@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-from pathlib import Path
-from typing import Any
 
 from vlmhb_stages.paths import resolve
 
 from vlmhb_models.base import LoadError, ModelInterface
 from vlmhb_models.server.config import MODEL_PATH, ServeConfig
+from vlmhb_models.server.importing import import_object
 
 BUILT_IN = {
     "rapidocr": "vlmhb_models.rapidocr:RapidOcrModel",
@@ -49,25 +47,6 @@ def extend_sys_path(config: ServeConfig) -> None:
                 sys.path.insert(0, str(entry))
 
 
-def import_object(class_path: str) -> Any:
-    """The object at `module:Class`. Raises `LoadError` for a missing module, its own error if it fails inside."""
-    module_name, colon, attribute = class_path.partition(":")
-    if not colon or not module_name or not attribute:
-        raise LoadError(f"class path {class_path!r} is not module:Class")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        wanted = f"the module {error.name!r} is not installed here"
-        raise LoadError(f"cannot import {module_name}: {wanted}", hint=_import_hint(module_name)) from error
-    try:
-        return getattr(module, attribute)
-    except AttributeError:
-        names = ", ".join(name for name, value in vars(module).items() if isinstance(value, type))
-        raise LoadError(
-            f"{module_name} has no {attribute!r}", hint=f"its classes: {names or 'none'}"
-        ) from None
-
-
 def _own_class(class_path: str) -> ModelInterface:
     cls = import_object(class_path)
     if not isinstance(cls, type) or not issubclass(cls, ModelInterface):
@@ -76,10 +55,3 @@ def _own_class(class_path: str) -> ModelInterface:
             hint="derive it from vlmhb_models.base.ModelInterface, or use the interface upstream",
         )
     return cls()
-
-
-def _import_hint(module_name: str) -> str:
-    if module_name.startswith("vlmhb_models."):
-        return "the image of this model has to contain the engine's package: build it again"
-    searched = [entry for entry in sys.path if entry and Path(entry).exists()]
-    return f"searched: {', '.join(searched[:3])} ..."

@@ -16,10 +16,11 @@ from vlmhb.execution.session import Session
 from vlmhb.execution.stages import StageJob, make_artifact
 from vlmhb.outcomes import Outcome
 from vlmhb.plan.fingerprint import report_identity
-from vlmhb.plan.model import Facts
+from vlmhb.plan.model import Facts, PlannedStage
 from vlmhb.plan.planner import plan_stage
 from vlmhb.runs import RunRecord
 from vlmhb.store.manifest import Manifest
+from vlmhb.store.view import WorkspaceView
 
 FILES = ("report.html", "report.md", "report.json", "summary.csv")
 STAGE_FOLDERS = {"inputs": "prepare", "infer": "infer", "evaluate": "evaluate"}
@@ -49,6 +50,7 @@ def make_report(
     planned = plan_stage(
         stage="report", subject=record.id, identity=report_identity(context, common), view=session.view
     )
+    planned = _with_changed_evaluations(planned, results, view=session.view)
     job = StageJob(spec=spec, image=common.stages_image, mounts=tuple(chain.from_iterable(mounts)))
     manifest = make_artifact(session, planned, lambda: job, evaluation_id="report")
     source = session.workspace.artifact("report", manifest.fingerprint).out
@@ -57,6 +59,21 @@ def make_report(
         temporary = record.report_dir / f".{name}.tmp"
         shutil.copyfile(source / name, temporary)
         temporary.replace(record.report_dir / name)
+
+
+def _with_changed_evaluations(
+    planned: PlannedStage, results: dict[str, dict[str, dict[str, str]]], *, view: WorkspaceView
+) -> PlannedStage:
+    """A reason that a person can read: which evaluations have other results than in the report before."""
+    earlier = view.identities("report", planned.subject)
+    if planned.decision != "run" or not earlier:
+        return planned
+    before = earlier[0]["context"]["results"]
+    changed = [name for name in results if results[name] != before.get(name)]
+    reason = (
+        f"other results of {', '.join(changed)}" if changed else "the report's own code or context changed"
+    )
+    return planned.model_copy(update={"reason": reason})
 
 
 def _mounts(session: Session, outcome: Outcome, *, number: int) -> list[Mount]:

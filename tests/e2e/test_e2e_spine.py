@@ -77,3 +77,13 @@ def test_two_models_are_ranked_in_one_report(world: World) -> None:
     cer = {item["model"]: item["metrics"][0]["value"] for item in report["evaluations"]}
     assert cer["page-model"] == 0.0
     assert cer["liar"] > 0.5
+
+
+def test_a_new_report_names_the_evaluations_whose_results_changed(process_world: World) -> None:
+    world = process_world
+    world.make(pages=2)
+    world.run()
+    lines = world.samples()
+    lines[0]["answer"] = "other"
+    world.write_samples(lines)
+    assert "report report: started (other results of pages-page-model)" in world.call().stderr

@@ -28,7 +28,7 @@ def config(tmp_path: Path, *, row: int = 2, limit: int | None = None, name: str 
 
 def begin(workspace: Workspace, tmp_path: Path, run_id: str = "my-1") -> RunRecord:
     record = RunRecord(workspace, run_id)
-    record.begin(config(tmp_path), plan=[], command=["vlmhb", "run", "my.csv"])
+    record.begin(config(tmp_path), plan=[], engine="docker", command=["vlmhb", "run", "my.csv"])
     return record
 
 

@@ -21,7 +21,7 @@ from vlmhb.engines.users import task_user
 from vlmhb.errors import ArtifactEdited, ErrorList, ExitCode, Interrupted, NoRows, SecretInConfig, VlmhbError
 from vlmhb.execution.faults import shown
 from vlmhb.execution.jobs import Chain
-from vlmhb.execution.session import Session, StopSignal, stop_on_signals
+from vlmhb.execution.session import LABEL, Session, StopSignal, stop_on_signals
 from vlmhb.facts import STAGES_IMAGE, FactFinder, gather, server_image
 from vlmhb.kit import Kit
 from vlmhb.outcomes import Outcome, exit_code_of
@@ -221,13 +221,24 @@ def _raise(errors: Sequence[VlmhbError]) -> NoReturn:
     raise everything
 
 
+def _sweep(prepared: Prepared) -> None:
+    """Containers of killed runs hold memory and GPUs until somebody removes them: any later run does."""
+    for record in RunRecord.all(prepared.workspace):
+        owner = record.dead_owner(engine=prepared.engine.name)
+        if owner is not None:
+            labels = {f"{LABEL}.workspace": prepared.workspace.id, f"{LABEL}.owner": owner}
+            prepared.engine.cleanup(labels=labels)
+            record.mark_swept()
+
+
 def execute(prepared: Prepared, *, console: Console, command: Sequence[str]) -> Result:
     """Run it all; every failure is in the outcomes, in the report and in the exit code."""
     record = RunRecord(prepared.workspace, prepared.run_id)
     outcomes = {item.id: Outcome(id=item.id) for item in prepared.evaluations}
     for name, error in prepared.failures.items():
         outcomes[name].fail(error, stage="start")
-    record.begin(prepared.config, plan=prepared.plan_of_whole(), command=command)
+    _sweep(prepared)
+    record.begin(prepared.config, plan=prepared.plan_of_whole(), engine=prepared.engine.name, command=command)
     stop = StopSignal()
     live = RecordedProgress(make_progress(console=console), path=record.events, pid=os.getpid())
     with live as progress, stop_on_signals(stop):

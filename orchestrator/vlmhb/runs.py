@@ -16,7 +16,7 @@ from vlmhb.outcomes import Outcome
 from vlmhb.plan.model import PlannedEvaluation
 from vlmhb.store.files import read_json, write_json
 from vlmhb.store.hashing import sha256_json
-from vlmhb.store.locks import process_start
+from vlmhb.store.locks import owner_name, process_start
 from vlmhb.store.workspace import Workspace
 
 
@@ -49,6 +49,12 @@ class RunRecord:
             )
         return RunRecord(workspace, name)
 
+    @staticmethod
+    def all(workspace: Workspace) -> list[RunRecord]:
+        return [
+            RunRecord(workspace, path.parent.name) for path in (workspace.root / "runs").glob("*/run.json")
+        ]
+
     @property
     def report_dir(self) -> Path:
         return self.folder / "report"
@@ -71,11 +77,25 @@ class RunRecord:
             return state.get("status") == "running"
         return process_start(int(state["pid"])) == state.get("pid_start")
 
+    def dead_owner(self, *, engine: str) -> str | None:
+        """The label of what a killed run has left behind; None when it ended, runs, or was swept already."""
+        state = self.state()
+        if state.get("status") != "running" or self.is_running or state.get("swept"):
+            return None
+        if state.get("engine") != engine:
+            return None
+        return owner_name(host=state["host"], pid=int(state["pid"]), start=state["pid_start"])
+
+    def mark_swept(self) -> None:
+        write_json(self.folder / "run.json", {**self.state(), "swept": True})
+
     def state(self) -> dict[str, Any]:
         value = read_json(self.folder / "run.json")
         return value if isinstance(value, dict) else {}
 
-    def begin(self, config: RunConfig, *, plan: Sequence[PlannedEvaluation], command: Sequence[str]) -> None:
+    def begin(
+        self, config: RunConfig, *, plan: Sequence[PlannedEvaluation], engine: str, command: Sequence[str]
+    ) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(config.path, self.folder / f"config{config.path.suffix}")
         write_json(self.folder / "plan.json", [item.model_dump(mode="json") for item in plan])
@@ -88,6 +108,7 @@ class RunRecord:
                 "config": str(config.path.absolute()),
                 "command": list(command),
                 "cwd": str(Path.cwd()),
+                "engine": engine,
                 "host": socket.gethostname(),
                 "pid": os.getpid(),
                 "pid_start": process_start(os.getpid()),

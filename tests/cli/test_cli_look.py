@@ -29,7 +29,7 @@ def record(tmp_path: Path) -> RunRecord:
     row = EvaluationRow(place=Place(file="my.csv", row=2), dataset="b", model_name="m")
     found = RunRecord(Workspace.open(tmp_path / "workspace"), "my-1")
     command = ["/old/vlmhb", "run", "my.csv", "--limit", "2"]
-    found.begin(RunConfig(path=config, rows=(row,)), plan=[], command=command)
+    found.begin(RunConfig(path=config, rows=(row,)), plan=[], engine="process", command=command)
     progress = RecordedProgress(PlainProgress(say=lambda _: None), path=found.events)
     progress.stage_started("b-m", "infer", "never done before")
     progress.update("b-m", done=7, total=24, ok=6, error=1, rate=None)

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,27 @@ def test_memory_kills_are_told_and_cost_only_their_samples(docker_world: World) 
     text = (Path(summary["run_dir"]) / "report" / "report.md").read_text(encoding="utf-8")
     assert "the model server died 2 time(s): killed for memory" in text
     assert "1 process(es) of the model were killed for memory" in text
+
+
+def test_containers_of_a_killed_run_are_removed_by_any_later_run(world: World) -> None:
+    world.make(pages=6, questions={0: "HANG"})
+    world.make_cards({"page-model": {}}, retry={"attempts": 2, "timeout_total_s": 600.0})
+    process = world.popen()
+    assert wait_for(lambda: any((world.workspace / "artifacts" / "infer").glob("*/out/events.jsonl")))
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    world.make_pages(2)
+    world.make_cards({"other-model": {}})
+    world.config({"dataset": "pages", "model_name": "other-model"}, name="other.json")
+    assert world.run(config="other.json")["status"] == "done"
+    assert not kill_part(world, "driver")
+    assert not kill_part(world, "server")
+
+
+def test_logs_show_the_model_server_too(process_world: World) -> None:
+    process_world.make(pages=1, questions={0: "RAISE"})
+    process_world.run(expect=4)
+    argv = [sys.executable, "-m", "vlmhb", "logs", "-w", str(process_world.workspace)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert "--- pages-page-model model server" in done.stdout
+    assert "ValueError: cannot read this page" in done.stdout

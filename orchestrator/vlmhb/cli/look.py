@@ -77,6 +77,19 @@ def logs(
             if log.exists():
                 typer.echo(f"--- {folder.name} {name} ({log.resolve()})")
                 typer.echo(log.read_text(encoding="utf-8", errors="replace"), nl=False)
+            server = _server_log(folder / name, workspace=workspace) if name == "infer" else None
+            if server is not None and server.exists():
+                typer.echo(f"--- {folder.name} model server ({server.resolve()})")
+                typer.echo(server.read_text(encoding="utf-8", errors="replace"), nl=False)
+
+
+def _server_log(artifact: Path, *, workspace: Path) -> Path | None:
+    """The log of the newest server of the model that this artifact asked."""
+    from vlmhb.store.files import read_json
+    from vlmhb.store.workspace import Workspace
+
+    identity = (read_json(artifact / "spec.json") or {}).get("model_identity")
+    return Workspace(workspace).server_file(str(identity), suffix=".log") if identity else None
 
 
 def report(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:

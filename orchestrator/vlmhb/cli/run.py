@@ -186,7 +186,7 @@ def _introduce(prepared: Prepared) -> None:
     """Where it runs, and what is not as isolated as it should be, said before anything starts."""
     words = {
         "container": "each stage in a container of its own",
-        "venv": "no container engine: a venv per image, isolation: venv",
+        "venv": "a virtual environment per image; isolation: venv",
     }
     engine = prepared.engine
     typer.echo(f"run {prepared.run_id} · engine {engine.name} ({words[engine.isolation]})", err=True)

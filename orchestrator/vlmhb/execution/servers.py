@@ -151,7 +151,9 @@ def model_server(
     """A server for `model`, alone on its identity in this workspace: a second run waits for its turn.
 
     The first stage that really runs starts it: what another run has made meanwhile loads no model."""
-    cache = session.workspace.root / "cache" / "servers" / identity[:24]
+
+    def file(suffix: str) -> Path:
+        return session.workspace.server_file(identity, suffix=suffix)
 
     def waiting(holder: str) -> None:
         session.progress.message(f"{model.name}: waiting for the model server of {holder}")
@@ -159,12 +161,15 @@ def model_server(
     def should_stop() -> bool:
         return session.stop.draining
 
-    with ArtifactLock(cache.with_suffix(".lock"), waiting=waiting, should_stop=should_stop):
+    with ArtifactLock(file(".lock"), waiting=waiting, should_stop=should_stop):
         session.cleanup(model=identity[:24])
         with private_folder(Path(tempfile.gettempdir()), stem=SOCKETS) as folder:
             own_by(folder, user=session.user)
             config = write_config(
-                cache.with_suffix(".json"), model=model, weights=weights, batch_size=batch_size
+                file(".json"),
+                model=model,
+                weights=weights,
+                batch_size=batch_size,
             )
             task = server_task(
                 session,
@@ -176,8 +181,9 @@ def model_server(
                 gpus=gpus,
                 folder=folder,
             )
-            server = ModelServer(session=session, task=task, folder=folder, log=cache.with_suffix(".log"))
-            cache.with_suffix(".log").unlink(missing_ok=True)
+            log = file(".log")
+            log.unlink(missing_ok=True)
+            server = ModelServer(session=session, task=task, folder=folder, log=log)
             try:
                 yield server
             finally:

@@ -15,6 +15,7 @@ from types import FrameType
 from vlmhb.engines.base import Engine
 from vlmhb.progress import ProgressView
 from vlmhb.schedulers.base import Scheduler
+from vlmhb.store.locks import owner_name, process_start
 from vlmhb.store.manifest import Manifest
 from vlmhb.store.view import WorkspaceView
 from vlmhb.store.workspace import Workspace
@@ -64,7 +65,12 @@ class Session:
 
     def labels(self, **extra: str) -> dict[str, str]:
         """Labels of a container of this run; `cleanup` finds it again by the workspace and `extra`."""
-        own = {f"{LABEL}.workspace": self.workspace.id, f"{LABEL}.run": self.run_id}
+        pid = os.getpid()
+        own = {
+            f"{LABEL}.workspace": self.workspace.id,
+            f"{LABEL}.run": self.run_id,
+            f"{LABEL}.owner": owner_name(host=self.host, pid=pid, start=process_start(pid)),
+        }
         return {**own, **{f"{LABEL}.{key}": value for key, value in extra.items()}}
 
     def cleanup(self, **extra: str) -> int:

@@ -47,6 +47,11 @@ def _never() -> bool:
     return False
 
 
+def owner_name(*, host: str, pid: int, start: str | None) -> str:
+    """One process of one host, as a container label."""
+    return f"{host}-{pid}-{start}"
+
+
 class ArtifactLock:
     """Context manager. `waiting` is called once, with the holder, when someone else has the lock."""
 

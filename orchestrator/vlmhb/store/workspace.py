@@ -60,5 +60,9 @@ class Workspace:
         folder = self.root / "artifacts" / stage
         return [Artifact(path) for path in sorted(folder.iterdir())] if folder.is_dir() else []
 
+    def server_file(self, identity: str, *, suffix: str) -> Path:
+        """Lock, config or log of the model server with this model identity."""
+        return self.root / "cache" / "servers" / f"{identity[:24]}{suffix}"
+
     def run_dir(self, run_id: str) -> Path:
         return self.root / "runs" / run_id

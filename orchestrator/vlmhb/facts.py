@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vlmhb.cards import Registry
 from vlmhb.contracts import ResolvedEvaluation
+from vlmhb.dataset_files import dataset_mount, referenced_files
 from vlmhb.engines.base import Engine, ImageSpec
 from vlmhb.errors import BadDataset, VlmhbError
 from vlmhb.images.resolve import resolve_image
@@ -18,7 +19,6 @@ from vlmhb.store.hashing import TreeHash, sha256_file
 from vlmhb.store.workspace import Workspace
 
 STAGES_IMAGE = "stages"
-MAX_HEADER = 65536  # bytes; a TSV without line ends is not read whole
 
 
 class FactFinder:
@@ -39,7 +39,7 @@ class FactFinder:
         self._cards = {card.name: card for card in registry.images}
         self._warn = warn
         self._images: dict[str, ImageSpec] = {}
-        self._trees: dict[Path, TreeHash] = {}
+        self._trees: dict[tuple[Path, tuple[str, ...] | None], TreeHash] = {}
         self._versions: dict[tuple[str, ...], dict[str, str]] = {}
 
     def facts(self, evaluation: ResolvedEvaluation) -> Facts:
@@ -54,7 +54,7 @@ class FactFinder:
             stage_code={stage: self._kit.stage_sha(stage) for stage in STAGE_CODE},
             interface_code=self._kit.interface_sha(model.interface),
             kit_sha256=self._kit.sha256,
-            dataset=self.tree(dataset_mount(evaluation)),
+            dataset=self.tree(dataset_mount(evaluation), names=referenced_files(evaluation)),
             weights_sha256=self._optional(evaluation.weights),
             package_sha256=self._optional(model.code_path),
             answers_sha256=self._optional(evaluation.answers_file),
@@ -68,14 +68,15 @@ class FactFinder:
             )
         return self._images[name]
 
-    def tree(self, path: Path) -> TreeHash:
-        if path not in self._trees:
+    def tree(self, path: Path, *, names: tuple[str, ...] | None = None) -> TreeHash:
+        """Of a file or folder; of the files `names` in it alone where they are given."""
+        if (path, names) not in self._trees:
             try:
-                self._trees[path] = self._workspace.memo.tree(path)
+                self._trees[path, names] = self._workspace.memo.tree(path, names=names)
             except PermissionError as error:
                 what = f"cannot read it ({error.strerror})"
                 raise BadDataset(what, where=str(error.filename), hint="it is part of the input") from None
-        return self._trees[path]
+        return self._trees[path, names]
 
     def _metric_versions(self, names: tuple[str, ...]) -> dict[str, str]:
         if names not in self._versions:
@@ -91,22 +92,6 @@ def server_image(evaluation: ResolvedEvaluation) -> str | None:
     if evaluation.answers_file is not None or evaluation.model.interface in ("openai", "replay"):
         return None
     return evaluation.row.docker_image or evaluation.model.image
-
-
-def dataset_mount(evaluation: ResolvedEvaluation) -> Path:
-    """What `prepare` gets to see: a TSV alone where it holds its images, else the folder with the images."""
-    path = evaluation.dataset_path
-    if not path.is_file():
-        return path
-    return path if evaluation.benchmark.loader == "tsv" and holds_images(path) else path.parent
-
-
-def holds_images(tsv: Path) -> bool:
-    """VLMEvalKit's files hold them as base64; a file with `image_path` only refers to images beside it."""
-    with tsv.open("rb") as file:
-        header = file.readline(MAX_HEADER).decode("utf-8-sig", errors="replace")
-    columns = header.rstrip("\r\n").split("\t")
-    return "image" in columns or "image_path" not in columns
 
 
 def metric_versions(names: tuple[str, ...]) -> dict[str, str]:

@@ -87,3 +87,17 @@ def test_a_new_report_names_the_evaluations_whose_results_changed(process_world:
     lines[0]["answer"] = "other"
     world.write_samples(lines)
     assert "report report: started (other results of pages-page-model)" in world.call().stderr
+
+
+def test_a_dataset_given_as_a_file_is_that_file_and_its_images_alone(process_world: World) -> None:
+    world = process_world
+    world.make(pages=2)
+    world.config(
+        {"dataset": "pages", "model_name": "page-model", "dataset_path": str(world.data / "samples.jsonl")}
+    )
+    world.run()
+    (world.data / "holiday.mov").write_bytes(b"not of this dataset")
+    assert {stage["decision"] for stage in world.plan().values()} == {"reuse"}
+    world.draw(1, "edited")
+    reason = world.plan()["pages-page-model", "prepare"]["reason"]
+    assert reason.endswith("images/001.png changed")

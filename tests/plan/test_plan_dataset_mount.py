@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from vlmhb.facts import holds_images
+from vlmhb.dataset_files import holds_images
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vlmhb.contracts import ResolvedEvaluation
+from vlmhb.dataset_files import dataset_mount
 from vlmhb.engines.base import Mount, Network
 from vlmhb.execution.session import Session
 from vlmhb.execution.stages import Companion, StageJob
-from vlmhb.facts import dataset_mount
 from vlmhb.plan.fingerprint import annotation_name, model_identity
 from vlmhb.plan.model import Facts
 from vlmhb.plan.specs import (

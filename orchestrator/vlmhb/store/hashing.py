@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,13 +53,14 @@ class HashMemo:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def tree(self, root: Path) -> TreeHash:
-        """Hash of a folder's regular files (links followed), or of a single file."""
+    def tree(self, root: Path, *, names: Sequence[str] | None = None) -> TreeHash:
+        """Hash of a folder's regular files (links followed), or of a single file; of those `names` alone that
+        there are, where they are given."""
         memo_path = self._folder / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:32]}.json"
         known: dict[str, list[Any]] = read_json(memo_path) or {}
         seen: dict[str, list[Any]] = {}
         size = 0
-        for relative, path in iter_files(root):
+        for relative, path in iter_files(root) if names is None else _named(root, names):
             try:
                 stat = path.stat()
                 key = [stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
@@ -69,9 +70,10 @@ class HashMemo:
                 continue  # gone since the folder was listed
             seen[relative] = [*key, digest]
             size += stat.st_size
-        if seen != known:
+        memo = seen if names is None else {**known, **seen}
+        if memo != known:
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(memo_path, json.dumps(seen).encode())
+            write_atomic(memo_path, json.dumps(memo).encode())
         files = {name: entry[4] for name, entry in seen.items()}
         return TreeHash(sha256=sha256_json(files), files=files, size=size)
 
@@ -90,6 +92,10 @@ def iter_files(root: Path) -> Iterator[tuple[str, Path]]:
             path = Path(folder, name)
             if path.is_file():
                 yield path.relative_to(root).as_posix(), path
+
+
+def _named(root: Path, names: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    return ((name, root / name) for name in names if (root / name).is_file())
 
 
 def _no_entry(error: OSError) -> None:

@@ -1,0 +1,52 @@
+"""Which files of the host belong to a dataset: what `prepare` gets to see, and what its identity is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from vlmhb.contracts import ResolvedEvaluation
+
+MAX_HEADER = 65536  # bytes; a TSV without line ends is not read whole
+
+
+def dataset_mount(evaluation: ResolvedEvaluation) -> Path:
+    """What `prepare` gets to see: a TSV alone where it holds its images, else the folder with the images."""
+    path = evaluation.dataset_path
+    if not path.is_file():
+        return path
+    return path if evaluation.benchmark.loader == "tsv" and holds_images(path) else path.parent
+
+
+def holds_images(tsv: Path) -> bool:
+    """VLMEvalKit's files hold them as base64; a file with `image_path` only refers to images beside it."""
+    with tsv.open("rb") as file:
+        header = file.readline(MAX_HEADER).decode("utf-8-sig", errors="replace")
+    columns = header.rstrip("\r\n").split("\t")
+    return "image" in columns or "image_path" not in columns
+
+
+def referenced_files(evaluation: ResolvedEvaluation) -> tuple[str, ...] | None:
+    """A dataset given as one file is that file and the images it names, not all that lies beside it.
+
+    Relative to the mounted folder; None where everything in the mount belongs to the dataset. A file that
+    cannot be read stands alone: `prepare` says what is wrong with it."""
+    from vlmhb_benchmarks.loaders import ImageFile, LoaderError, load
+
+    path, mounted = evaluation.dataset_path, dataset_mount(evaluation)
+    if mounted == path:
+        return None
+    names = {path.name}
+    try:
+        for sample in load(
+            evaluation.benchmark.loader, mounted, {**evaluation.benchmark.params, "file": path.name}
+        ):
+            names |= {image.path for image in sample.images if isinstance(image, ImageFile)}
+    except LoaderError:
+        return (path.name,)
+    return tuple(sorted(name for name in names if _is_inside(name)))
+
+
+def _is_inside(name: str) -> bool:
+    """Paths that lead out of the folder are refused by `prepare`, and never opened here."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts

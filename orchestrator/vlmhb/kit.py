@@ -29,11 +29,13 @@ SHARED = (
     "vlmhb_stages/journal.py",
     "vlmhb_stages/spec.py",
 )
+ANSWERS_FILE = ("vlmhb_stages/answers.py", "vlmhb_stages/text.py")
 STAGE_CODE: dict[str, tuple[str, ...]] = {
     "prepare": (*SHARED, "vlmhb_stages/prepare/", "vlmhb_benchmarks/loaders/"),
-    "infer": (*SHARED, "vlmhb_stages/infer/"),
+    "infer": (*SHARED, *ANSWERS_FILE, "vlmhb_stages/infer/"),
     "evaluate": (
         *SHARED,
+        *ANSWERS_FILE,
         "vlmhb_stages/evaluate/",
         "vlmhb_benchmarks/metrics/",
         "vlmhb_benchmarks/loaders/base.py",  # how CSV files are read

@@ -12,6 +12,7 @@ from vlmhb_stages.contracts import ReportEvaluation, ReportSpec
 
 from vlmhb.contracts import ResolvedEvaluation
 from vlmhb.engines.base import Mount
+from vlmhb.execution.jobs import Chain, network_of
 from vlmhb.execution.session import Session
 from vlmhb.execution.stages import StageJob, make_artifact
 from vlmhb.outcomes import Outcome
@@ -94,15 +95,30 @@ def _evaluation(
         name: f"/vlmhb/in/e/{number}/{name}" if stage in outcome.manifests else None
         for name, stage in STAGE_FOLDERS.items()
     }
-    info = _info(session, evaluation, outcome)
+    info = _info(session, evaluation, facts, outcome)
     inferred = outcome.manifests.get("infer")
     info["provenance"] = _provenance(evaluation, facts, inferred, session=session) if facts else {}
     return ReportEvaluation(id=outcome.id, info=info, **folders)
 
 
-def _info(session: Session, evaluation: ResolvedEvaluation, outcome: Outcome) -> dict[str, Any]:
+def _network(session: Session, evaluation: ResolvedEvaluation, facts: Facts | None, outcome: Outcome) -> str:
+    """Also of an inference that failed: it had its network all the same. Empty when it never started."""
+    if facts is None or "prepare" not in outcome.manifests:
+        return ""
+    url = Chain(evaluation=evaluation, facts=facts).url
+    return network_of(url, container=session.engine.isolation == "container")
+
+
+def _info(
+    session: Session, evaluation: ResolvedEvaluation, facts: Facts | None, outcome: Outcome
+) -> dict[str, Any]:
     inferred = outcome.manifests.get("infer")
+    missing = {name for manifest in outcome.manifests.values() for name in manifest.not_enforced}
     warnings = [*evaluation.warnings]
+    if evaluation.row.limit is not None:
+        warnings.append(
+            f"only the first {evaluation.row.limit} samples of the benchmark were asked for (limit)"
+        )
     for manifest in outcome.manifests.values():
         warnings += manifest.extra.get("warnings", [])
     return {
@@ -113,8 +129,8 @@ def _info(session: Session, evaluation: ResolvedEvaluation, outcome: Outcome) ->
         "engine": session.engine.name,
         "scheduler": session.scheduler.name,
         "isolation": session.engine.isolation,
-        "network": inferred.network if inferred else "none",
-        "not_enforced": sorted({name for m in outcome.manifests.values() for name in m.not_enforced}),
+        "network": inferred.network if inferred else _network(session, evaluation, facts, outcome),
+        "not_enforced": sorted(missing if inferred else missing | {"unverified"}),
         "status": outcome.status,
         "failure": outcome.failure,
         "primary": evaluation.primary,
@@ -127,11 +143,12 @@ def _info(session: Session, evaluation: ResolvedEvaluation, outcome: Outcome) ->
 def _provenance(
     evaluation: ResolvedEvaluation, facts: Facts, inferred: Manifest | None, *, session: Session
 ) -> dict[str, Any]:
+    image = facts.model_image or facts.stages_image  # a URL or a file of answers needs the driver's alone
     return {
-        "image": facts.stages_image.ref,
-        "image_digest": facts.stages_image.identity,
-        "server_image": facts.model_image.ref if facts.model_image else None,
-        "server_image_digest": facts.model_image.identity if facts.model_image else None,
+        "image": image.ref,
+        "image_digest": image.identity,
+        "stages_image": facts.stages_image.ref,
+        "stages_image_digest": facts.stages_image.identity,
         "weights_sha256": facts.weights_sha256,
         "dataset_sha256": facts.dataset.sha256,
         "kit_sha256": facts.kit_sha256,

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from e2e_api import Api
 from e2e_world import World
 from test_acceptance_reuse import api_card
 
+OPENAI = {"interface": "openai", "image": None, "class_path": None, "path": None, "network": "egress"}
 RETRY = {"attempts": 4, "base_s": 0.05, "max_s": 0.4}
 
 
@@ -108,3 +110,22 @@ def test_v3_v4_truncated_and_unreadable_are_states(process_world: World, api: Ap
     summary = world.run(expect=4)
     assert [item["status"] for item in world.predictions(summary)] == ["ok", "truncated", "error"]
     assert len(api.requests) == 2
+
+
+def test_a_failed_inference_is_not_said_to_have_had_no_network(process_world: World) -> None:
+    world = process_world
+    world.make(pages=1)
+    nobody = socket.socket()  # bound, not listening: every connection is refused
+    nobody.bind(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
+    world.make_cards(
+        {"page-model": {}},
+        **{**OPENAI, "base_url": url, "retry": {"attempts": 1}},
+    )
+    world.config({"dataset": "pages", "model_name": "page-model", "error_policy": "stop"})
+    summary = world.run(expect=4)
+    nobody.close()
+    evaluation = report(summary)["evaluations"][0]
+    assert evaluation["network"] == "egress"
+    assert "unverified" in evaluation["not_enforced"]
+    assert "Cannot connect" in summary["evaluations"][0]["failure"]["message"]

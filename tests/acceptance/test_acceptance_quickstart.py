@@ -36,7 +36,7 @@ def check(summary: dict[str, Any], *, isolation: str) -> None:
     report = json.loads((Path(summary["run_dir"]) / "report" / "report.json").read_text())
     evaluations = {item["model"]: item for item in report["evaluations"]}
     assert set(evaluations) == {"rapidocr", "tesseract-eng"}
-    digests = {item["provenance"]["server_image_digest"] for item in evaluations.values()}
+    digests = {item["provenance"]["image_digest"] for item in evaluations.values()}
     assert len(digests) == 2
     for item in evaluations.values():
         assert (item["isolation"], item["network"]) == (isolation, "none")

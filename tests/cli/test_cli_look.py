@@ -49,7 +49,7 @@ def test_status_of_a_running_run_shows_where_it_is(record: RunRecord) -> None:
     done = vlmhb(record, "status")
     assert done.exit_code == 0
     assert "my-1: running" in done.stdout
-    assert "running     b-m: infer 7/24, 1 failed" in done.stdout
+    assert "running     infer     b-m  7/24, 1 failed" in done.stdout
     shown = json.loads(vlmhb(record, "status", "--json").stdout)
     assert shown["progress"]["b-m"] == {
         "stage": "infer", "state": "running", "done": 7, "total": 24, "ok": 6, "error": 1,

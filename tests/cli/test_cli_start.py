@@ -106,3 +106,22 @@ def test_a_full_pipe_reader_may_leave(tmp_path: Path) -> None:
             check=False,
         )
     assert "Traceback" not in done.stderr
+
+
+def test_images_build_without_a_name_says_what_to_name(tmp_path: Path) -> None:
+    done = vlmhb("images", "build", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--for CONFIG or --all" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_looking_at_runs_creates_no_folder(tmp_path: Path) -> None:
+    done = vlmhb("status", "-w", "absent", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "VHB404: there is no run yet" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_metric_gets_the_nearest_names(tmp_path: Path) -> None:
+    done = vlmhb("metrics", "show", "cerr", cwd=tmp_path)
+    assert done.stderr.startswith("VHB201: unknown metric 'cerr'; hint: did you mean 'cer'")

@@ -58,6 +58,13 @@ def test_without_id_the_position_counts(tmp_path: Path) -> None:
     assert [(s.sample_id, s.row) for s in read(tmp_path, line, "", line)] == [("0", 1), ("1", 3)]
 
 
+def test_a_damaged_line_takes_no_id_of_another_sample(tmp_path: Path) -> None:
+    """Ids 1, 2, 3, 4: position 2 of the damaged line is the id of the second sample."""
+    good = [f'{{"id": {n}, "image": "a.png", "answer": "x"}}' for n in (1, 2, 4)]
+    found = read(tmp_path, *good[:2], '{"id": 3, "answer": "tor', '{"id": "3b"}', good[2])
+    assert [sample.sample_id for sample in found] == ["1", "2", "line-3", "3b", "4"]
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
@@ -69,6 +76,7 @@ def test_without_id_the_position_counts(tmp_path: Path) -> None:
         ('{"id": "x", "answer": "a", "images": "a.png"}', "images must be a list"),
         ('{"id": "x", "answer": "a", "metadata": 3}', "metadata must be a JSON object"),
         ('{"id": "x", "answer": "\\ud800"}', "surrogate"),
+        (json.dumps({"id": "x", "answer": "a", "choices": list(range(27))}), "27 choices"),
     ],
 )
 def test_a_damaged_line_costs_one_sample(tmp_path: Path, line: str, problem: str) -> None:
@@ -82,6 +90,12 @@ def test_gold_under_other_names_is_for_the_labels_only(tmp_path: Path) -> None:
     sample = one(tmp_path, image="a.png", answer="x", ground_truth="canary", metadata={"label": "canary"})
     assert "canary" not in str(sample.metadata)
     assert sample.label_metadata == {"ground_truth": "canary", "label": "canary"}
+
+
+@pytest.mark.parametrize("key", ["answer", "answers", "Answer", "Ground_Truth"])
+def test_gold_inside_metadata_or_capitalised_is_gold(tmp_path: Path, key: str) -> None:
+    sample = one(tmp_path, image="a.png", answer="x", metadata={key: "canary", "language": "ru"})
+    assert (sample.metadata, sample.label_metadata) == ({"language": "ru"}, {key: "canary"})
 
 
 def test_no_image_key_is_a_text_sample_and_an_empty_one_is_absent(tmp_path: Path) -> None:

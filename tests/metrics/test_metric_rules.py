@@ -86,6 +86,22 @@ def test_answer_without_json_is_flagged() -> None:
     assert (score.value, score.parts, score.flag) == (0.0, (0.0, 0.0, 1.0), "invalid_json")
 
 
+@pytest.mark.parametrize("name", ["kie_f1", "kie_precision", "kie_recall"])
+def test_kie_silence_is_wrong_though_one_reference_has_no_field(name: str) -> None:
+    """The other reference has: a missing answer must not leave the pool."""
+    references = ["{}", '{"a": "x"}']
+    missing, prose = get_metric(name).missing(references), get_metric(name).score("sorry", references)
+    assert missing.value == prose.value == 0.0
+    assert missing.parts == prose.parts == (0.0, 0.0, 1.0)
+    assert get_metric(name).missing(["{}"]).flag == "empty_reference"
+    assert get_metric(name).score("{}", references).value == 1.0
+
+
+def test_kie_keys_and_values_ignore_the_amount_of_white_space() -> None:
+    score = get_metric("kie_f1").score('{" total  sum": "1  000"}', ['{"total sum": "1 000"}'])
+    assert score.value == 1.0
+
+
 def test_pages_of_text_are_scored_quickly() -> None:
     """40,000 characters against 40,000: minutes in pure Python, and never cut."""
     text = "абвгд 12345 " * 3400

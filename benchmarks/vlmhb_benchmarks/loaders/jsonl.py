@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 from vlmhb_benchmarks.loaders.base import (
@@ -35,6 +36,8 @@ OWN_KEYS = (
 )
 # Usual names of reference answers: whatever they hold, it must not reach the inference side.
 GOLD_KEYS = (
+    "answer",
+    "answers",
     "reference",
     "references",
     "gold",
@@ -51,7 +54,6 @@ GOLD_KEYS = (
 class _Place:
     name: str
     row: int
-    position: int
 
 
 class _BadLine(Exception):
@@ -59,18 +61,23 @@ class _BadLine(Exception):
 
 
 def load_jsonl(root: Path, params: Mapping[str, Any]) -> Iterator[RawSample]:
-    """Params: `file` (name in the folder, default samples.jsonl). Without `id`: the 0-based position."""
+    """Params: `file` (name in the folder, default samples.jsonl). Without `id`: the 0-based position.
+
+    A line that is no JSON object is `line-<row>`: a position could be the id of another sample."""
     check_params(params, known=("file",), loader="jsonl")
     path = find_file(root, name=params.get("file"), defaults=("samples.jsonl",))
     name = shown(path, root=root)
     filled = ((row, line) for row, line in read_lines(path, name=name) if line.strip())
     for position, (row, line) in enumerate(filled):
-        place = _Place(name=name, row=row, position=position)
+        place = _Place(name=name, row=row)
+        sample_id = f"line-{row}"
         try:
-            yield _sample(_parse(line), place=place)
+            data = _parse(line)
+            sample_id = _text(data.get("id", position))
+            yield _sample(data, sample_id=sample_id, place=place)
         except _BadLine as bad:
             yield RawSample(
-                sample_id=str(position), question="", references=(), file=name, row=row, problem=str(bad)
+                sample_id=sample_id, question="", references=(), file=name, row=row, problem=str(bad)
             )
 
 
@@ -91,20 +98,22 @@ def _parse(line: str) -> dict[str, Any]:
     return data
 
 
-def _sample(data: Mapping[str, Any], *, place: _Place) -> RawSample:
+def _sample(data: Mapping[str, Any], *, sample_id: str, place: _Place) -> RawSample:
     extra = {key: value for key, value in data.items() if key not in OWN_KEYS}
     extra |= _typed(data, "metadata", dict) or {}
-    metadata = {key: _text(value) for key, value in extra.items() if key not in GOLD_KEYS}
+    gold = {key for key in extra if key.lower() in GOLD_KEYS}
     choices = _typed(data, "choices", list)
+    if choices and len(choices) > len(ascii_uppercase):
+        raise _BadLine(f"{len(choices)} choices, more than there are letters")
     return RawSample(
-        sample_id=_text(data.get("id", place.position)),
+        sample_id=sample_id,
         question=_text(data.get("question")),
         references=_references(data),
         file=place.name,
         row=place.row,
         images=_images(data),
-        metadata=metadata,
-        label_metadata={key: _text(value) for key, value in extra.items() if key in GOLD_KEYS},
+        metadata={key: _text(value) for key, value in extra.items() if key not in gold},
+        label_metadata={key: _text(value) for key, value in extra.items() if key in gold},
         choices=tuple(_text(choice) for choice in choices) if choices else None,
         response_schema=_typed(data, "response_schema", dict),
     )

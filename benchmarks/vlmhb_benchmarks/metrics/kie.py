@@ -89,7 +89,7 @@ class KieScore:
         return self._best(fields_of(answer), references)
 
     def missing(self, references: Sequence[str]) -> SampleScore:
-        """All fields of the reference missed."""
+        """All fields of the reference missed. References without a field do not count: silence is never right."""
         if not references:
             return undefined("no_reference")
         return self._best(Counter(), references, answered=False)
@@ -102,13 +102,14 @@ class KieScore:
 
     def _best(self, answer: Fields, references: Sequence[str], *, answered: bool = True) -> SampleScore:
         golds = ((text, find_json(text)) for text in references)
-        ranked = [
-            _compare(answer, fields_of(gold), reference=text) for text, gold in golds if gold is not None
-        ]
-        chosen = best(ranked, key=lambda value: value)
-        if chosen is None or chosen.parts is None:
+        valid = [(text, fields_of(gold)) for text, gold in golds if gold is not None]
+        if not valid:
             return undefined("invalid_reference")
-        if not any(chosen.parts) and not answered:
+        usable = [(text, fields) for text, fields in valid if fields or answered]
+        chosen = best(
+            (_compare(answer, fields, reference=text) for text, fields in usable), key=lambda value: value
+        )
+        if chosen is None or chosen.parts is None:
             return undefined("empty_reference")
         value = self.from_totals(chosen.parts) if any(chosen.parts) else 1.0
         return SampleScore(value=value, parts=chosen.parts, matched_reference=chosen.matched_reference)

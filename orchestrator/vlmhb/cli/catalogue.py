@@ -17,7 +17,7 @@ benchmarks = typer.Typer(
 )
 metrics = typer.Typer(help="Metrics that a config can name.", no_args_is_help=True, rich_markup_mode=None)
 
-Name = Annotated[str, typer.Argument(show_default=False)]
+Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 
 
 @models.command("list")
@@ -60,16 +60,18 @@ def metrics_show(name: Name) -> None:
     """Formula source, range, direction and the rule for empty texts."""
     from dataclasses import asdict
 
-    from vlmhb_benchmarks.metrics import UnknownMetric, get_metric
+    from vlmhb_benchmarks.metrics import UnknownMetric, get_metric, list_metrics
 
     from vlmhb.errors import UnknownName
+    from vlmhb.reading.names import name_hint
 
     try:
         info = get_metric(name).info
-    except UnknownMetric as error:
-        raise UnknownName(str(error.args[0]), hint="vlmhb metrics list shows all") from None
+    except UnknownMetric:
+        hint = name_hint(name, [info.name for info in list_metrics()]) or "vlmhb metrics list shows all"
+        raise UnknownName(f"unknown metric '{name}'", hint=hint) from None
     for key, value in asdict(info).items():
-        typer.echo(f"{key}: {value}")
+        typer.echo(f"{key}: {'none' if value is None else value}")
 
 
 def schema() -> None:

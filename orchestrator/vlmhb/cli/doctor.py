@@ -6,7 +6,7 @@ import typer
 
 
 def doctor() -> None:
-    """Check engines, GPUs, disk and Python; one line each, with a hint where something is missing."""
+    """Check engines, GPUs, disk and Python, with hints."""
     from vlmhb.engines.doctor import doctor_checks
 
     for check in doctor_checks():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vlmhb.contracts import ImageCard
 
 images = typer.Typer(
-    help="Images (or, for the engine `process`, virtual environments) of stages and models.",
+    help="Images (or virtual environments) of stages and models.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -35,7 +35,9 @@ def images_list(
 
 
 @images.command("show")
-def images_show(name: Annotated[str, typer.Argument(show_default=False)], cards: CardsOption = None) -> None:
+def images_show(
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)], cards: CardsOption = None
+) -> None:
     """The whole card as YAML."""
     import yaml
 
@@ -47,12 +49,20 @@ def images_show(name: Annotated[str, typer.Argument(show_default=False)], cards:
 
 @images.command("build")
 def images_build(
-    names: Annotated[list[str] | None, typer.Argument(help="Images to build.", show_default=False)] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAMES", help="Images to build.", show_default=False)
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every image that there is a card for.")] = False,
-    for_config: Annotated[Path | None, typer.Option("--for", help="What this run config needs.")] = None,
-    base: Annotated[str | None, typer.Option("--base", help="Base image; auto finds or makes one.")] = None,
+    for_config: Annotated[
+        Path | None, typer.Option("--for", help="The images that this run config needs.")
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option("--base", help="Base image for Docker or Podman; if left out, one is found or made."),
+    ] = None,
     wheelhouse: Annotated[
-        Path | None, typer.Option("--wheelhouse", help="Folder with wheels; no index is asked.")
+        Path | None,
+        typer.Option("--wheelhouse", help="Folder with wheels to install from, without a network."),
     ] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     engine: EngineOption = None,
@@ -68,6 +78,8 @@ def images_build(
     from vlmhb.images.build import build_image
     from vlmhb.store.workspace import Workspace
 
+    if not (names or every or for_config):
+        raise typer.BadParameter("which images? Name them, or give --for CONFIG or --all")
     console = Console()
     opened = Workspace.open(workspace)
     known = _cards(cards)

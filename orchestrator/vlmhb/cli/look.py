@@ -40,7 +40,7 @@ def status(
         return
     typer.echo(f"{state['run_id']}: {state['status']} (started {state['started']}, config {state['config']})")
     for name, seen in state.get("progress", {}).items():
-        typer.echo(f"  {seen['state']:<11} {name}: {seen['stage']} {_samples(seen)}".rstrip())
+        typer.echo(f"  {seen['state']:<11} {seen['stage']:<9} {name}  {_samples(seen)}".rstrip())
     if state["status"] == KILLED:
         typer.echo("the same vlmhb run command continues, or: vlmhb resume", err=True)
     for item in state.get("evaluations", []):
@@ -53,9 +53,11 @@ def status(
 
 def logs(
     run_name: RunName = None,
-    evaluation: Annotated[str | None, typer.Option("--evaluation", "-e", help="Only this one.")] = None,
+    evaluation: Annotated[
+        str | None, typer.Option("--evaluation", "-e", help="Only this evaluation.")
+    ] = None,
     stage: Annotated[
-        Literal["prepare", "infer", "evaluate"] | None, typer.Option("--stage", "-s", help="Only this one.")
+        Literal["prepare", "infer", "evaluate"] | None, typer.Option("--stage", "-s", help="Only this stage.")
     ] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
 ) -> None:
@@ -110,7 +112,10 @@ def report(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSP
 
 
 def stop(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
-    """Ask a running run to finish its requests in flight and stop; the same `run` command continues it."""
+    """Stop a run after its requests in flight.
+
+    The same `vlmhb run` command, or `vlmhb resume`, continues it.
+    """
     record = _find(run_name, workspace)
     state = _live(record)
     if state["status"] != "running":
@@ -128,7 +133,7 @@ def _find(run_name: str | None, workspace: Path) -> RunRecord:
     from vlmhb.runs import RunRecord
     from vlmhb.store.workspace import Workspace
 
-    return RunRecord.find(Workspace.open(workspace), run_name)
+    return RunRecord.find(Workspace(workspace.absolute()), run_name)  # looking creates no folder
 
 
 def _live(record: RunRecord) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-Config = Annotated[Path, typer.Argument(help="Run config: CSV, JSON or YAML.", show_default=False)]
+Config = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="Run config: CSV, JSON or YAML.", show_default=False)
+]
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", envvar="VLMHB_WORKSPACE", help="Folder of artifacts and runs.")
 ]
@@ -19,13 +21,18 @@ EngineOption = Annotated[
 ]
 CardsOption = Annotated[
     list[Path] | None,
-    typer.Option("--cards", envvar="VLMHB_CARDS", help="Folder with cards of your own; may be repeated."),
+    typer.Option(
+        "--cards",
+        metavar="FOLDER",
+        envvar="VLMHB_CARDS",
+        help="Folder with cards of your own; may be repeated.",
+    ),
 ]
 VlmBaseOption = Annotated[
     Path | None, typer.Option("--vlm-base", help="The prototype's model database (vlm_base.csv).")
 ]
 RunName = Annotated[
-    str | None, typer.Argument(help="Run id; the newest run if left out.", show_default=False)
+    str | None, typer.Argument(metavar="RUN_ID", help="The newest run if left out.", show_default=False)
 ]
 
 DEFAULT_WORKSPACE = Path("workspace")

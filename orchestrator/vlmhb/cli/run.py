@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vlmhb.errors import VlmhbError
 
 KeepGoing = Annotated[
-    bool, typer.Option("--keep-going", help="Run the valid rows although others have errors.")
+    bool, typer.Option("--keep-going", help="Run the valid rows although others are wrong.")
 ]
 Limit = Annotated[
     int | None, typer.Option("--limit", min=1, help="Only the first N samples of each benchmark.")
@@ -120,7 +120,9 @@ def plan(
 
 
 def resume(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
-    """Continue a run: the very command that started it, in the folder where it was started.
+    """Continue an interrupted run.
+
+    It repeats the very command that started the run, in the folder where that was given.
 
     Example: vlmhb resume quickstart-1a2b3c4d
     """

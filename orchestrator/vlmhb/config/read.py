@@ -38,6 +38,8 @@ def read_run_config(path: Path) -> ConfigResult:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         what = f"'{path.suffix}' is not a run config" if path.suffix else "the file name has no suffix"
+        if path.is_dir():
+            what = "this is a folder, not a run config"
         error = ConfigUnreadable(what, where=str(path), hint="write .csv, .json, .yaml or .yml")
         return ConfigResult(config=None, errors=(error,))
     try:

@@ -72,7 +72,10 @@ def _cgroups(run: Run) -> Check:
     if kind == "hybrid" and runtime.stdout.strip() == "crun":
         hint = 'set `runtime = "runc"` and `cgroup_manager = "cgroupfs"` in containers.conf'
         return Check(
-            name="cgroups", ok=False, detail="hybrid, and Podman's crun does not support it", hint=hint
+            name="cgroups",
+            ok=False,
+            detail="hybrid, which Podman's crun does not support; Docker and process are not concerned",
+            hint=hint,
         )
     hint = "memory, CPU and process limits cannot be enforced" if kind == "none" else ""
     return Check(name="cgroups", ok=kind != "none", detail=kind, hint=hint)
@@ -81,7 +84,11 @@ def _cgroups(run: Run) -> Check:
 def _raise_limits() -> Check:
     """Without this capability an engine cannot raise limits: we never ask for it, a card's ulimit might."""
     held = _bounding_set() >> CAP_SYS_RESOURCE & 1
-    return Check(name="resource limits", ok=True, detail="can be raised" if held else "cannot be raised here")
+    return Check(
+        name="resource limits",
+        ok=True,
+        detail="a card's ulimit can raise them" if held else "as they are; a card's ulimit cannot raise them",
+    )
 
 
 def _bounding_set() -> int:

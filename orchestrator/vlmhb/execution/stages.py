@@ -89,7 +89,9 @@ def make_artifact(
         manifest = session.view.sealed(planned.stage, planned.fingerprint)
         known = session.made.get(planned.fingerprint)
         if manifest is not None and (manifest == known or manifest.attempts != planned.reopens):
-            session.progress.stage_ended(evaluation_id, planned.stage, "reused", "made meanwhile")
+            session.progress.stage_ended(
+                evaluation_id, planned.stage, "reused", "just made for another evaluation or run"
+            )
             return manifest
         session.cleanup(artifact=planned.fingerprint)
         session.progress.stage_started(evaluation_id, planned.stage, planned.reason)

@@ -51,5 +51,5 @@ def _system_notes(card: ImageCard) -> tuple[str, ...]:
     if not card.system_packages:
         return ()
     return (
-        f"{card.name} also needs these Debian packages on this machine: {' '.join(card.system_packages)}",
+        f"{card.name} uses Debian packages of this machine; install what is missing: {' '.join(card.system_packages)}",
     )

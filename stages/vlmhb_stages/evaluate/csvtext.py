@@ -86,11 +86,3 @@ def read_annotation(path: Path) -> Annotation:
         raise EvaluateError(f"{path.name} is empty") from error
     width = len(header.cells)
     return Annotation(header=header.cells, rows=tuple((*row.cells, *[""] * width)[:width] for row in rows))
-
-
-def read_first_column(path: Path) -> tuple[str, ...]:
-    """The first cell of every row below the header."""
-    try:
-        return tuple(row.cells[0] for row in read_records(path, delimiter=";", name=path.name))[1:]
-    except LoaderError as error:
-        raise EvaluateError(str(error)) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vlmhb_stages.evaluate.faults import EvaluateError
 
-_MARKER = re.compile(r"ANSWER:[ \t]*(.*)", re.IGNORECASE)
+_MARKER = re.compile(r"ANSWER:\s*(.*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,9 @@ def whole(reply: str) -> Extracted:
 
 
 def after_marker(reply: str) -> Extracted:
-    """The rest of the line after the last `ANSWER:`, bold marks removed (EvalScope's rule for DocVQA)."""
+    """The line that begins after the last `ANSWER:`, on the same line or below it (EvalScope's rule for DocVQA).
+
+    Unlike there, bold marks are removed and case does not count."""
     found = _MARKER.findall(reply.replace("**", ""))
     return Extracted(text=found[-1].strip() if found else reply, found=bool(found))
 

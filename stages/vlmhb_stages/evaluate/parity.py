@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from vlmhb_stages.answers import BadAnswers, read_answers
 from vlmhb_stages.contracts import Label, Prediction
 from vlmhb_stages.evaluate import upstream
-from vlmhb_stages.evaluate.csvtext import Annotation, CsvFile, read_first_column
+from vlmhb_stages.evaluate.csvtext import Annotation, CsvFile
+from vlmhb_stages.evaluate.faults import EvaluateError
 from vlmhb_stages.evaluate.legacy import LegacyMetric, LegacyPlace
 from vlmhb_stages.evaluate.records import Planned, RecordIndex, is_answered
 from vlmhb_stages.evaluate.summary import Override
@@ -19,8 +21,12 @@ def answer_order(planned: Sequence[Planned], *, answers_file: Path | None) -> li
     ids = [sample.sample_id for sample in planned]
     if answers_file is None or answers_file.suffix.lower() != ".csv":
         return ids
+    try:
+        answers = read_answers(answers_file)
+    except BadAnswers as error:
+        raise EvaluateError(str(error)) from error
     wanted = set(ids)
-    return list(dict.fromkeys(found for found in read_first_column(answers_file) if found in wanted))
+    return [found for found in answers.texts if found in wanted]
 
 
 def gold_table(planned: Sequence[Planned], labels: RecordIndex[Label]) -> Annotation:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from vlmhb_stages.answers import Answers, read_answers
 from vlmhb_stages.contracts import InferSpec, Prediction, Sample, SampleError
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.infer.asker import Asked, Asker
@@ -16,7 +17,6 @@ from vlmhb_stages.infer.client import ChatClient
 from vlmhb_stages.infer.images import BadImage, ImageStore
 from vlmhb_stages.infer.outcomes import Answer
 from vlmhb_stages.infer.pending import Answering, Pending, at_once, failed
-from vlmhb_stages.infer.replay import Answers, read_answers
 from vlmhb_stages.infer.samples import read_samples
 
 _NAMED = 20  # ids that a warning names

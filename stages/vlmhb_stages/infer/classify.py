@@ -27,6 +27,7 @@ _OVERFLOW = re.compile(
 _FILTERED = re.compile(
     r"content[_ ]?filter|ResponsibleAIPolicyViolation|content management policy", re.IGNORECASE
 )
+_STREAM = re.compile(r"\bstream", re.IGNORECASE)  # not "upstream", of which proxies speak
 _BAD_IMAGE = re.compile(r"\(bad_image\b")  # the code that our own servers give
 _NEVER_OVERFLOW = (401, 403, 404, 408, 429)
 
@@ -72,7 +73,7 @@ def invalid(message: str) -> Failure:
 
 def rejects_streaming(failure: Failure) -> bool:
     """Whether the server refused `stream` or `stream_options` as such."""
-    return failure.status_code in (400, 422) and "stream" in failure.message.lower()
+    return failure.status_code in (400, 422) and _STREAM.search(failure.message) is not None
 
 
 def retry_after(value: str | None, *, now: float) -> float | None:

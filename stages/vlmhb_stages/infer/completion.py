@@ -7,6 +7,7 @@ from typing import Any
 
 from vlmhb_stages.infer.classify import from_error_object, invalid
 from vlmhb_stages.infer.outcomes import Answer, Failure, Outcome
+from vlmhb_stages.text import well_formed
 
 _REASONING = ("reasoning_content", "reasoning")
 
@@ -157,11 +158,6 @@ def _as_text(content: object) -> str:
     if isinstance(content, list):
         return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
     return ""
-
-
-def well_formed(text: str) -> str:
-    """Joins surrogate halves that came in two chunks and replaces lone ones, which UTF-8 cannot carry."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _count(value: object) -> int | None:

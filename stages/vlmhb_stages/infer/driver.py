@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmhb_stages import paths
-from vlmhb_stages.contracts import InferSpec, InferSummary
+from vlmhb_stages.contracts import InferSpec, InferSummary, SampleError
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.infer.backends import Job, open_answerer
 from vlmhb_stages.infer.ends import KNOWN, Exit, end_of
@@ -73,6 +73,7 @@ class _Driver:
         self._tally = Tally()
         self._pulse = Pulse(events=job.events, tally=self._tally, clock=job.runtime.monotonic)
         self._requests = 0
+        self._first_errors: dict[str, str] = {}  # kind -> message
         self._server: dict[str, Any] = {}
 
     async def run(self) -> Exit:
@@ -95,7 +96,9 @@ class _Driver:
 
     def _look_back(self) -> tuple[int, OwnRecords, PreviousRecords]:
         """How many samples are planned, and what is recorded already."""
-        folders = [self._job.resolve(folder) for folder in self._spec.previous]
+        # recorded answers belong to an id: two pages with the same request have different ones
+        shared = () if self._spec.backend.kind == "replay" else self._spec.previous
+        folders = [self._job.resolve(folder) for folder in shared]
         return count_samples(self._job.samples), OwnRecords(self._out / PREDICTIONS), PreviousRecords(folders)
 
     @asynccontextmanager
@@ -145,8 +148,18 @@ class _Driver:
         prediction = await answering()
         recorder.record(prediction)
         self._pulse.progress()
-        if prediction.error is not None and self._policy.is_exceeded(self._tally):
-            self._halt.drain("errors")
+        if prediction.error is not None:
+            self._tell_first(prediction.sample_id, prediction.error)
+            if self._policy.is_exceeded(self._tally):
+                self._halt.drain("errors")
+
+    def _tell_first(self, sample_id: str, error: SampleError) -> None:
+        """The first error of each kind at once and in words; all of them are in the records."""
+        if error.kind not in self._first_errors:
+            self._first_errors[error.kind] = error.message
+            self._job.events.emit(
+                "warning", message=f"sample {sample_id}: {error.kind}: {error.message[:500]}"
+            )
 
     def _end(self) -> Exit:
         self._pulse.progress(last=True)
@@ -154,8 +167,13 @@ class _Driver:
         tally, events = self._tally, self._job.events
         if self._halt.reason == "errors":
             message = f"{tally.errors} of {tally.planned} samples failed: {_kinds(tally.error_kinds)}"
+            if self._first_errors:
+                message += f"; the first: {next(iter(self._first_errors.values()))[:500]}"
             events.emit(
-                "fatal", code="VHB501", message=message, hint=f"error_policy is {self._spec.error_policy}"
+                "fatal",
+                code="VHB501",
+                message=message,
+                hint=f"attempts.jsonl has every error; error_policy is {self._spec.error_policy}",
             )
             return Exit.TOO_MANY_ERRORS
         if not tally.is_complete:

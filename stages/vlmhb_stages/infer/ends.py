@@ -6,9 +6,9 @@ import errno
 from dataclasses import dataclass
 from enum import IntEnum
 
+from vlmhb_stages.answers import BadAnswers
 from vlmhb_stages.infer.backends import NoBackend
 from vlmhb_stages.infer.policy import BadPolicy
-from vlmhb_stages.infer.replay import BadAnswers
 from vlmhb_stages.infer.samples import BadSamples
 from vlmhb_stages.infer.server import ServerGone
 

@@ -58,8 +58,10 @@ class PreviousRecords:
             self._index(folder)
 
     def find(self, sample: Sample, *, request_hash: str) -> Prediction | None:
-        """The record of the same request, as this sample's, marked with the artifact it first came from."""
-        place = self._places.get(request_hash)
+        """The record of the same request, as this sample's, marked with the artifact it first came from.
+
+        An unusable sample has none: without its image its request looks like one of plain text."""
+        place = self._places.get(request_hash) if sample.error is None else None
         if place is None:
             return None
         folder, offset = place

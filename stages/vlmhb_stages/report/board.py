@@ -135,11 +135,13 @@ def heat_maps(entries: Sequence[Entry]) -> tuple[HeatMap, ...]:
     return tuple(found)
 
 
-def _grouped(reports: Sequence[EvaluationReport]) -> dict[tuple[str, str | None], list[EvaluationReport]]:
-    groups: dict[tuple[str, str | None], list[EvaluationReport]] = {}
+def _grouped(reports: Sequence[EvaluationReport]) -> dict[tuple[str, str, str], list[EvaluationReport]]:
+    """By benchmark, metric and its version: `cer` of profile upstream-0.1 is another number than ours."""
+    groups: dict[tuple[str, str, str], list[EvaluationReport]] = {}
     for report in reports:
-        if report.headline is not None and report.headline.value is not None:
-            groups.setdefault((report.benchmark, report.primary), []).append(report)
+        metric = report.headline
+        if metric is not None and metric.value is not None:
+            groups.setdefault((report.benchmark, metric.name, metric.version), []).append(report)
     return groups
 
 

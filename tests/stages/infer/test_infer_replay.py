@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from infer_bench import Bench, sample, samples
+from vlmhb_stages.answers import BadAnswers, read_answers
 from vlmhb_stages.contracts import InferSpec, ReplayBackend, SampleError
-from vlmhb_stages.infer.replay import BadAnswers, read_answers
 
 
 def replay(bench: Bench, content: bytes, **changes: object) -> InferSpec:
@@ -56,7 +56,8 @@ def test_missing_surplus_and_repeated_answers_are_told(bench: Bench) -> None:
     missing = bench.by_id["s1"]
     assert missing.status == "error" and missing.error is not None and missing.error.kind == "missing_answer"
     messages = [event["message"] for event in bench.events("warning")]
-    assert len(messages) == 2
+    assert len(messages) == 3
+    assert messages[2] == "sample s1: missing_answer: the answers file has no such id"
     assert messages[0].endswith("for s0") and messages[1].startswith("1 answers") and "ghost" in messages[1]
     assert bench.summary.counts.model_dump() == {"planned": 3, "ok": 2, "error": 1, "skipped": 0}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from infer_bench import GREEDY, Bench, sample, samples
 from infer_faults import FaultServer, Handler, body, reset, saying, status
-from vlmhb_stages.contracts import Prediction, Sample
+from vlmhb_stages.contracts import Prediction, ReplayBackend, Sample, SampleError
 
 
 def rewrite(bench: Bench, lines: Sequence[bytes]) -> None:
@@ -193,6 +193,31 @@ def test_an_imported_record_keeps_its_origin_and_its_own_id(bench: Bench) -> Non
     assert len(server.asked) == 1
     record = bench.predictions[0]
     assert (record.sample_id, record.imported_from, record.text) == ("renamed", "aa", "answer to same")
+
+
+def test_recorded_answers_stay_with_their_ids(bench: Bench) -> None:
+    """Pages that look alike ask the same: by request, each would get the recorded answer of the last one."""
+    pages = [sample("page").model_copy(update={"sample_id": f"s{n}"}) for n in range(4)]
+    rows = "".join(f"s{n};text {n}\n" for n in range(4))
+    (bench.root / "in/answers").write_text(f"id;model_answer\n{rows}")
+    bench.write_samples(pages[:2])
+    assert bench.run(bench.spec(ReplayBackend())) == 0
+    previous = sealed(bench, "aa")
+    bench.write_samples(pages)
+    assert bench.run(bench.spec(ReplayBackend(), previous=(previous,))) == 0
+    assert [record.text for record in bench.predictions] == [f"text {n}" for n in range(4)]
+
+
+def test_an_unusable_sample_imports_nothing(bench: Bench) -> None:
+    """Without its image it asks what a sample of plain text asked before."""
+    with FaultServer() as server:
+        bench.write_samples([sample("same")])
+        bench.run(bench.http(server.base_url))
+        previous = sealed(bench, "aa")
+        bench.write_samples([sample("same", error=SampleError(kind="bad_image", message="torn"))])
+        bench.run(bench.http(server.base_url, previous=(previous,)))
+    record = bench.predictions[0]
+    assert (record.status, record.text, record.imported_from) == ("error", None, None)
 
 
 def test_previous_artifacts_are_only_read(bench: Bench) -> None:

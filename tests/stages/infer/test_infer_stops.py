@@ -71,8 +71,10 @@ def test_stop_lets_what_is_in_flight_end(bench: Bench) -> None:
     bench.write_samples(samples(20))
     with FaultServer(always={"s0": status(404)}, delay_s=0.2) as server:
         assert bench.run(bench.http(server.base_url, error_policy="stop", concurrency=4)) == 4
-    assert set(server.counts) == {"s0", "s1", "s2", "s3"} == set(bench.by_id)
-    assert bench.by_id["s3"].status == "ok"
+    # a slow machine may not have sent all four before the first one failed; what was sent is answered and kept
+    assert {"s0"} < set(server.counts) <= {"s0", "s1", "s2", "s3"}
+    assert set(bench.by_id) == set(server.counts)
+    assert {record.status for name, record in bench.by_id.items() if name != "s0"} == {"ok"}
 
 
 def test_a_run_after_stop_goes_on(bench: Bench) -> None:

@@ -48,6 +48,11 @@ def test_different_metrics_are_no_contest() -> None:
     assert best(report("a", "x", 0.1), report("b", "x", 0.2, name="WER")) == []
 
 
+def test_versions_of_a_metric_are_no_contest() -> None:
+    upstream = (metric("CER", 0.1, version="upstream-0.1"),)
+    assert best(report("a", "x", 0.1, metrics=upstream), report("b", "x", 0.2)) == []
+
+
 def test_board_has_a_cell_for_each_pair_even_if_it_did_not_run() -> None:
     board = board_of(entries_of([report("a", "x", 0.1), report("b", "y", 0.2), report("a", "x", 0.3)]))
     assert [row.model for row in board.rows] == ["a", "b"]

@@ -18,6 +18,7 @@ from vlmhb_stages.report.performance import (
     throughput,
 )
 from vlmhb_stages.report.read import Reader
+from vlmhb_stages.report.tally import Tally
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,13 @@ def line(sample_id: str, *, started: float, latency_s: float, outcome: str = "ok
         "outcome": outcome,
         "attempt": 1,
     }
+
+
+def test_an_imported_answer_costs_nothing_again() -> None:
+    tally = Tally(wanted=frozenset())
+    tally.add(prediction("a", cost=0.25))
+    tally.add(prediction("b", cost=0.5, imported_from="aa"))
+    assert tally.cost(currency="EUR").total == 0.25
 
 
 def test_throughput_counts_answers_over_wall_time_failures_included(tmp_path: Path) -> None:

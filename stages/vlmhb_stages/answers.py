@@ -1,5 +1,6 @@
-"""Answers from a file instead of a server: `id;model_answer` CSV or JSON lines with `sample_id` and
-`text`."""
+"""The user's answers file: `id;model_answer` CSV or JSON lines with `sample_id` and `text`.
+
+Infer replays it, and evaluate needs its order: both must read it alike."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlmhb_stages.infer.completion import well_formed
+from vlmhb_stages.text import well_formed
 
 _IDS = ("sample_id", "id")
 _TEXTS = ("model_answer", "text", "answer")
@@ -23,8 +24,8 @@ class BadAnswers(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """`texts` by sample id; `duplicates` are the ids that came more than once (their last answer is in
-    `texts`)."""
+    """`texts` by sample id, in the order of the file; `duplicates` are the ids that came more than once (their
+    last answer is in `texts`)."""
 
     texts: dict[str, str]
     duplicates: tuple[str, ...]

@@ -28,9 +28,16 @@ mkdir -p "$state"
 outside=$(ip -o route show default 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)
 mtu=$(cat "/sys/class/net/${outside:-none}/mtu" 2>/dev/null || echo 1500)
 private=()
+exec_root=/var/run/docker
 if [ -n "${DOCKER_HOST:-}" ]; then
   private=(--host "$DOCKER_HOST" --data-root "$state/data" --exec-root "$state/exec")
+  exec_root=$state/exec
 fi
+# An engine that was killed leaves pid files; as long as nothing reaps it, a new one takes the zombie for a live one.
+for left in "$state/dockerd.pid" /var/run/docker.pid "$exec_root/containerd/containerd.pid"; do
+  pid=$(cat "$left" 2>/dev/null || true)
+  if [ -n "$pid" ] && ! grep -qs '^State:[[:space:]]*[RSDT]' "/proc/$pid/status"; then rm -f "$left"; fi
+done
 setsid dockerd "${private[@]}" --mtu "$mtu" --pidfile "$state/dockerd.pid" </dev/null >"$state/dockerd.log" 2>&1 &
 
 for _ in $(seq "$((wait_s * 5))"); do

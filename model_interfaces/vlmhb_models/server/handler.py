@@ -77,7 +77,8 @@ class ChatHandler(BaseHTTPRequestHandler):
         )
 
     def _no_such_path(self) -> None:
-        self._read_body()
+        if "Content-Length" in self.headers:
+            self._read_body()  # else the connection could not go on
         raise invalid(f"{self.command} {self.path}: no such path", code="not_found", status=404)
 
     def _chat(self) -> None:

@@ -22,6 +22,7 @@ SOURCES = {
 ALLOWED = {
     "vlmhb": (
         "vlmhb_stages.contracts",
+        "vlmhb_stages.specs",
         "vlmhb_benchmarks.metrics",  # names and versions
         "vlmhb_benchmarks.loaders",  # which prompts a plain text dataset needs, told before anything runs
         "vlmhb_models.base",

@@ -11,10 +11,23 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
-from vlmhb_stages.contracts import Decoding, RetryPolicy
+from vlmhb_stages.specs import Decoding, RetryPolicy
 
-TaskType = Literal["ocr", "vqa", "kie", "classification"]
+TaskType = Literal["ocr", "vqa", "kie", "classification", "tables", "parsing", "sorting"]
 Interface = Literal["rapidocr", "tesseract", "openai", "replay", "upstream", "python"]
+LoaderName = Literal[
+    "annotation",
+    "jsonl",
+    "tsv",
+    "parquet",
+    "sroie",
+    "funsd",
+    "cord",
+    "coco_text",
+    "kie_folder",
+    "rpo",
+    "pages",
+]
 EngineName = Literal["auto", "docker", "podman", "process"]
 
 semantic: JsonDict = {"mark": "semantic"}
@@ -96,24 +109,56 @@ class ModelCard(Frozen):
         return (Path(self.origin).parent / path).absolute() if path else None
 
 
+class HubCard(Frozen):
+    """Where `vlmhb benchmarks fetch` finds the files on the Hugging Face hub; never used inside a run."""
+
+    repo: str
+    revision: str  # a commit, so that the files cannot change under the same card
+    files: tuple[str, ...]  # glob patterns inside the repository
+
+
+class MetricCard(Frozen):
+    """A metric of the user's own, or one whose packages do not fit beside ours.
+
+    `class_path` is `module:attribute`; `path` the file, folder or wheel it is in (relative to the card)."""
+
+    name: str
+    class_path: str
+    path: str | None = None
+    image: str | None = None  # image card or reference; None: the stages image
+    version: str | None = None
+    direction: Literal["higher", "lower"] = "higher"
+    description: str = ""
+    origin: str = ""
+
+
 class BenchmarkCard(Frozen):
     name: str
     task: str = "VQA"  # upstream's word, also the folder name under Datasets/
     task_type: TaskType = "vqa"
-    loader: Literal["annotation", "jsonl", "tsv", "sroie"]
+    loader: LoaderName
     path: str | None = None  # file or folder; relative to the card, the config or <workspace>/datasets
     params: dict[str, Any] = {}
     prompt: str | None = None
+    template: str | None = None  # around each question: `{question}` is replaced
     system_prompt: str | None = None
     metrics: tuple[str, ...] = ()
     primary: str | None = None
     slices: tuple[str, ...] = ("doc_class", "question_type")
     extraction: str = "none"
+    gate: str | None = None
+    headline: str | None = None
+    averages: tuple[str, ...] = ()
     max_tokens: int | None = None
+    hub: HubCard | None = None
     description: str = ""
     languages: tuple[str, ...] = ()
     licence: str = ""
-    source: str = ""
+    source: str = ""  # paper and home page
+    revision: str = ""  # of the data that the card was written for
+    splits: dict[str, int] = {}  # samples by split
+    labels: str = ""  # where the reference answers come from, or why a split has none
+    obtain: str = ""  # how to get the files onto a machine without a network
     origin: str = ""
 
 

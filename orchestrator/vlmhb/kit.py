@@ -25,6 +25,7 @@ FIXED_TIME = (2020, 1, 1, 0, 0, 0)  # equal content gives an equal file
 
 SHARED = (
     "vlmhb_stages/contracts.py",
+    "vlmhb_stages/specs.py",
     "vlmhb_stages/paths.py",
     "vlmhb_stages/journal.py",
     "vlmhb_stages/spec.py",
@@ -38,6 +39,7 @@ STAGE_CODE: dict[str, tuple[str, ...]] = {
         *ANSWERS_FILE,
         "vlmhb_stages/evaluate/",
         "vlmhb_benchmarks/metrics/",
+        "vlmhb_benchmarks/extraction/",
         "vlmhb_benchmarks/loaders/base.py",  # how CSV files are read
         "vlmhb_benchmarks/loaders/csvfile.py",
     ),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from vlmhb_stages.contracts import ReportEvaluation, ReportSpec
+from vlmhb_stages.specs import ReportEvaluation, ReportSpec
 
 from vlmhb.contracts import ResolvedEvaluation
 from vlmhb.engines.base import Mount

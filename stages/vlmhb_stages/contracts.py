@@ -1,14 +1,13 @@
-"""Contracts between the host and the stages, version 1: specs in, records out.
+"""Contracts between the stages, version 1: the records that they write and read.
 
-The host writes `spec.json`; a stage reads nothing else to know what to do. All paths in a spec are
-`/vlmhb/...` paths (see `paths.py`). Records are one JSON object a line, UTF-8, `\n` line ends.
+One JSON object a line, UTF-8, `\n` line ends. What a stage is told to do stands in `specs.py`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 CONTRACT_VERSION = 1
 
@@ -34,9 +33,6 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-# --- records -----------------------------------------------------------------------------------
-
-
 class ImageRef(Record):
     """One image of a sample; `path` is relative to the media root."""
 
@@ -44,6 +40,10 @@ class ImageRef(Record):
     sha256: str
     width: int  # pixels
     height: int  # pixels
+    root: Literal["media", "inputs"] = "media"  # inputs: made by prepare (a converted image, a rendered page)
+    made: str | None = (
+        None  # how, where it is not the dataset's own file: `upright`, `rgb`, `first frame`, `pdf page 3`
+    )
 
 
 class SampleError(Record):
@@ -108,6 +108,9 @@ class Score(Record):
     matched_reference: str | None
     extracted: str | None
     status: Status
+    gated: bool | None = (
+        None  # True: the answer's structure is invalid, so content metrics count it as missing
+    )
 
 
 class MetricValue(Record):
@@ -115,6 +118,10 @@ class MetricValue(Record):
 
     `value` is over all planned samples with missing and failed ones scored worst ("missing = wrong");
     `value_answered` is over the answered ones only. `n` counts samples with a defined score in `value`.
+    `average` says how samples became `value`: mean, micro, corpus, or `macro:<key>/<key>` (unweighted mean over the
+    groups of those metadata keys, nested), or `all:<key>` (share of groups whose samples are all right).
+    `averages` holds the others by name; `sample_mean` is the mean of the samples' own values.
+    `ungated` is `value` with invalid structures scored as texts, where the benchmark has a gate.
     """
 
     name: str
@@ -127,10 +134,22 @@ class MetricValue(Record):
     n: int
     n_error: int
     direction: Literal["higher", "lower"]
+    average: str = "mean"
+    averages: dict[str, float | None] = {}
+    ungated: float | None = None
+
+
+class ExtractionRate(Record):
+    """How often the rule that takes the answer out of a reply found none, among the answered samples."""
+
+    name: str
+    version: str
+    answered: int
+    misses: int
 
 
 class SliceMetrics(Record):
-    """Metrics of the samples whose metadata `key` equals `value`."""
+    """Metrics of the samples whose metadata `key` equals `value`; key `field`: of one field over all samples."""
 
     key: str
     value: str
@@ -155,6 +174,7 @@ class MetricsFile(Record):
     warnings: tuple[str, ...] = ()
     metrics: tuple[MetricValue, ...]
     slices: tuple[SliceMetrics, ...] = ()
+    extraction: ExtractionRate | None = None
 
 
 class InferSummary(Record):
@@ -169,129 +189,13 @@ class InferSummary(Record):
     server: dict[str, Any] = {}  # what the server said of itself (/v1/models)
 
 
-# --- specs -------------------------------------------------------------------------------------
+class BackendScore(Record):
+    """One line of a backend's `scores.jsonl`: one sample under all its metrics.
 
+    `values`, `parts` and `missing` are by metric name; `missing` are the parts of a sample without an answer. Parts are
+    (numerator, denominator): metrics of a backend are means or micro rates."""
 
-class PrepareSpec(Record):
-    """Reads `/vlmhb/in/dataset` (ro); writes `out/inputs/{samples.jsonl,media.json,media/}` and
-    `out/labels/labels.jsonl`.
-
-    `media.json` is `{"mode": "mount", "root": "<folder relative to the dataset>"}` when that folder holds image
-    files only (so it can be mounted into `infer` as it is), else `{"mode": "copy"}` with the files in `media/`.
-    """
-
-    stage: Literal["prepare"] = "prepare"
-    loader: str  # annotation | jsonl | tsv | sroie
-    dataset: str = "/vlmhb/in/dataset"
-    params: dict[str, Any] = {}  # loader parameters from the card: file, columns, delimiter ...
-    task_type: str = "ocr"
-    prompt: str | None = None  # replaces every question (card's or row's prompt)
-    prompts: dict[str, str] = {}  # prompt collection: "<doc_class> <question_type>" -> prompt
-    system_prompt: str | None = None
-    filter_doc_class: str | None = None
-    filter_question_type: str | None = None
-    limit: int | None = None
-    seed: int = 0
-    max_image_pixels: int = 200_000_000
-
-
-class SocketBackend(Record):
-    kind: Literal["socket"] = "socket"
-    socket: str = "/vlmhb/sock/model.sock"
-
-
-class HttpBackend(Record):
-    kind: Literal["http"] = "http"
-    base_url: str  # with or without /v1
-    api_key_file: str | None = None  # /vlmhb/secrets/<name>
-
-
-class ReplayBackend(Record):
-    """Answers come from a file (`id;model_answer` CSV or JSONL with sample_id and text)."""
-
-    kind: Literal["replay"] = "replay"
-    answers: str = "/vlmhb/in/answers"
-
-
-Backend = Annotated[SocketBackend | HttpBackend | ReplayBackend, Field(discriminator="kind")]
-
-
-class Decoding(Record):
-    temperature: float = 0.0
-    max_tokens: int = 1024
-    seed: int | None = None
-    top_p: float | None = None
-    stop: tuple[str, ...] = ()
-
-
-class RetryPolicy(Record):
-    attempts: int = 3  # requests per sample in all, exactly
-    base_s: float = 0.5
-    max_s: float = 30.0
-    timeout_connect_s: float = 10.0
-    timeout_first_token_s: float = 300.0
-    timeout_total_s: float = 600.0
-    server_wait_s: float = 300.0  # how long a vanished own server is waited for
-
-
-class InferSpec(Record):
-    """Reads `/vlmhb/in/inputs`, `/vlmhb/in/media` and `/vlmhb/in/previous/<fingerprint>/predictions.jsonl`; writes
-    `out/`."""
-
-    stage: Literal["infer"] = "infer"
-    inputs: str = "/vlmhb/in/inputs"
-    media: str = "/vlmhb/in/media"
-    previous: tuple[str, ...] = ()  # folders of sealed infer artifacts of the same model identity
-    backend: Backend
-    model: str  # name sent as `model`
-    model_identity: str  # sha256 over everything that could change an answer; part of request_hash
-    decoding: Decoding = Decoding()
-    concurrency: int = 1
-    retry: RetryPolicy = RetryPolicy()
-    error_policy: str = "continue"  # stop | continue | tolerate:<percent>
-    heartbeat_s: float = 5.0
-    drain_s: float = 10.0  # how long requests in flight may take to end after SIGTERM or SIGINT
-
-
-class EvaluateSpec(Record):
-    """Reads `/vlmhb/in/predictions` (infer out), `/vlmhb/in/labels`; writes scores.jsonl, metrics.json, legacy/."""
-
-    stage: Literal["evaluate"] = "evaluate"
-    predictions: str = "/vlmhb/in/predictions"
-    labels: str = "/vlmhb/in/labels"
-    inputs: str = "/vlmhb/in/inputs"  # for planned ids and their order
-    annotation: str | None = None  # upstream annotation.csv, for legacy by_id columns
-    answers: str | None = None  # the user's answers file; profile upstream-0.1 pairs by its row order
-    metrics: tuple[str, ...]
-    primary: str | None = None
-    profile: str = "default"  # default | upstream-0.1
-    aggregators: tuple[str, ...] = ("by_id", "by_doc_question", "by_doc_type", "general")
-    legacy_stem: str = "answers"  # <dataset>_<framework>_<model>_<TASK>_answers_<ts>
-    slices: tuple[str, ...] = ("doc_class", "question_type")
-    extraction: str = "none"
-    bootstrap_draws: int = 1000
-    seed: int = 0
-
-
-class ReportEvaluation(Record):
-    """One evaluation in the report. Folders are None when that stage did not finish."""
-
-    id: str
-    inputs: str | None = None
-    infer: str | None = None
-    evaluate: str | None = None
-    info: dict[
-        str, Any
-    ] = {}  # model, benchmark, task_type, engine, scheduler, isolation, network, provenance, failure
-
-
-class ReportSpec(Record):
-    """Reads sealed artifacts; writes report.html, report.md, report.json, summary.csv."""
-
-    stage: Literal["report"] = "report"
-    run_id: str
-    title: str
-    evaluations: tuple[ReportEvaluation, ...]
-
-
-StageSpec = Annotated[PrepareSpec | InferSpec | EvaluateSpec | ReportSpec, Field(discriminator="stage")]
+    sample_id: str
+    values: dict[str, float | None]
+    parts: dict[str, tuple[float, float] | None]
+    missing: dict[str, tuple[float, float] | None]

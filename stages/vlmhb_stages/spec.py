@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from vlmhb_stages.contracts import StageSpec
 from vlmhb_stages.paths import SPEC, resolve
+from vlmhb_stages.specs import StageSpec
 
 _SPECS: TypeAdapter[StageSpec] = TypeAdapter(StageSpec)
 

@@ -77,7 +77,7 @@ def test_every_mistake_of_every_file_is_told_with_its_line(tmp_path: Path) -> No
     expected = [
         f"the model card has no field framework, in {a}, row 1",
         f"field interface: input should be {interfaces}, in {a}, row 2",
-        f"field tasks.1: input should be 'ocr', 'vqa', 'kie' or 'classification', in {a}, row 3",
+        f"field tasks.1: input should be 'ocr', 'vqa', 'kie', 'classification', 'tables', 'parsing' or 'sorting', in {a}, row 3",
         f"a model card knows no field framwork, in {a}, row 4; hint: did you mean 'framework'?",
         f"key 'name' stands twice, in {tmp_path / 'b.yaml'}, row 2",
         f"cannot tell what this card describes, in {c}, row 1; hint: write kind: model, benchmark or image",

@@ -16,7 +16,8 @@ from vlmhb.outcomes import exit_code_of
 from vlmhb.plan.model import Facts
 from vlmhb.runner import Runner
 from vlmhb.store.hashing import TreeHash
-from vlmhb_stages.contracts import Counts, Decoding, InferSummary, RetryPolicy
+from vlmhb_stages.contracts import Counts, InferSummary
+from vlmhb_stages.specs import Decoding, RetryPolicy
 
 INPUTS = {"inputs/samples.jsonl": "{}\n", "labels/labels.jsonl": "{}\n", "inputs/media.json": "{}"}
 ANSWERS = {

@@ -25,7 +25,8 @@ from vlmhb.plan.model import PlannedStage, Stage
 from vlmhb.plan.planner import plan_stage
 from vlmhb.store.locks import ArtifactLock
 from vlmhb.store.manifest import Manifest
-from vlmhb_stages.contracts import Counts, InferSummary, PrepareSpec
+from vlmhb_stages.contracts import Counts, InferSummary
+from vlmhb_stages.specs import PrepareSpec
 
 JOB = StageJob(spec=PrepareSpec(loader="jsonl"), image=IMAGE, mounts=())
 

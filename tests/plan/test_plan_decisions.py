@@ -12,7 +12,7 @@ from vlmhb.plan.model import Facts
 from vlmhb.plan.planner import plan_evaluation, plan_stage
 from vlmhb.store.hashing import TreeHash
 from vlmhb.store.manifest import Manifest
-from vlmhb_stages.contracts import Decoding, RetryPolicy
+from vlmhb_stages.specs import Decoding, RetryPolicy
 
 MODEL = ModelCard(name="m", framework="F", interface="python", image="img", tasks=("ocr",), class_path="a:B")
 BENCHMARK = BenchmarkCard(name="b", task_type="ocr", loader="jsonl", metrics=("cer",))

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from vlmhb_stages.__main__ import main
-from vlmhb_stages.contracts import PrepareSpec
 from vlmhb_stages.run_stage import EXIT_BAD_USE, EXIT_CRASHED, EXIT_DISK_FULL, run_stage
+from vlmhb_stages.specs import PrepareSpec
 
 
 @pytest.fixture

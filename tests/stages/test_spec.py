@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from vlmhb_stages.contracts import InferSpec, PrepareSpec, ReplayBackend, StageSpec
 from vlmhb_stages.spec import read_spec
+from vlmhb_stages.specs import InferSpec, PrepareSpec, ReplayBackend, StageSpec
 
 SPECS: list[StageSpec] = [
     PrepareSpec(loader="annotation"),

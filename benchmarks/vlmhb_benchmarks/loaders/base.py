@@ -29,7 +29,32 @@ class ImageAbsent:
     reason: str
 
 
-RawImage = ImageFile | ImageBase64 | ImageAbsent
+@dataclass(frozen=True, kw_only=True)
+class ImageBytes:
+    """An image that stands inside the dataset file as bytes (parquet, arrow)."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class PdfPage:
+    """A page of a PDF of the dataset, to be rendered; `path` as of `ImageFile`."""
+
+    path: str
+    page: int  # 0-based
+    dpi: int = 144
+
+
+@dataclass(frozen=True, kw_only=True)
+class PdfBytes:
+    """A page of a PDF that stands inside the dataset file."""
+
+    data: bytes
+    page: int  # 0-based
+    dpi: int = 144
+
+
+RawImage = ImageFile | ImageBase64 | ImageBytes | PdfPage | PdfBytes | ImageAbsent
 
 
 @dataclass(frozen=True, kw_only=True)

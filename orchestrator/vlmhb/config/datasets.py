@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import vlmhb
 from vlmhb.cards import Registry
-from vlmhb.contracts import BenchmarkCard, EvaluationRow, TaskType
+from vlmhb.contracts import BenchmarkCard, EvaluationRow, LoaderName, TaskType
 from vlmhb.errors import BadDataset, BadValue, DatasetMissing, UnknownName
 from vlmhb.reading.names import name_hint, nearest
 
@@ -29,7 +28,6 @@ _TASK_TYPES: dict[str, TaskType] = {
 _FORMATS = (
     "a folder with annotation.csv, samples.jsonl, or img/ and box/; a .jsonl, .tsv or annotation .csv file"
 )
-_Loader = Literal["annotation", "jsonl", "tsv", "sroie"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,10 +136,10 @@ def _by_layout(problems: Problems, *, path: Path) -> FoundDataset:
     return FoundDataset(benchmark=card, path=path)
 
 
-def detect_layout(path: Path) -> _Loader | None:
+def detect_layout(path: Path) -> LoaderName | None:
     """The loader for what lies at `path`; None when nothing is recognised."""
     if path.is_file():
-        by_suffix: dict[str, _Loader] = {".csv": "annotation", ".jsonl": "jsonl", ".tsv": "tsv"}
+        by_suffix: dict[str, LoaderName] = {".csv": "annotation", ".jsonl": "jsonl", ".tsv": "tsv"}
         return by_suffix.get(path.suffix.lower())
     if any((path / name).is_file() for name in ANNOTATIONS):
         return "annotation"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from vlmhb_stages.contracts import Decoding
+from vlmhb_stages.specs import Decoding
 
 from vlmhb.cards import canonical_framework
 from vlmhb.contracts import BenchmarkCard, EvaluationRow, ModelCard, TaskType

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from vlmhb_stages.contracts import (
+from vlmhb_stages.specs import (
     Backend,
     EvaluateSpec,
     HttpBackend,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vlmhb_benchmarks.extraction import Extracted, Extraction
 from vlmhb_benchmarks.metrics import Metric, SampleScore
+from vlmhb_benchmarks.metrics.base import Context
 
 from vlmhb_stages.contracts import Label, Prediction, Score
-from vlmhb_stages.evaluate.extraction import Extracted, Extractor
 from vlmhb_stages.evaluate.records import Planned, is_answered
 
 
@@ -30,11 +31,13 @@ class Judged:
 @dataclass(frozen=True, kw_only=True)
 class Judge:
     metrics: Sequence[Metric]
-    extract: Extractor
+    extraction: Extraction
 
     def judge(self, sample: Planned, *, prediction: Prediction, label: Label | None) -> Judged:
         references = label.references if label else ()
-        extracted = self.extract(prediction.text or "") if is_answered(prediction) else None
+        extracted = (
+            self.extraction.rule(prediction.text or "", Context()) if is_answered(prediction) else None
+        )
         scores = tuple(
             metric.missing(references) if extracted is None else metric.score(extracted.text, references)
             for metric in self.metrics

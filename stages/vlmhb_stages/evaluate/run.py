@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from vlmhb_stages import paths
-from vlmhb_stages.contracts import Counts, EvaluateSpec, MetricsFile, Score
-from vlmhb_stages.evaluate.extraction import extractor
+from vlmhb_stages.contracts import Counts, MetricsFile, Score
 from vlmhb_stages.evaluate.faults import EvaluateError
 from vlmhb_stages.evaluate.judge import Judge, Judged
 from vlmhb_stages.evaluate.legacy import LegacyWriter, requested
@@ -19,6 +18,7 @@ from vlmhb_stages.evaluate.upstream import VERSION as UPSTREAM
 from vlmhb_stages.evaluate.work import Resolve, Work, input_notes, open_work
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.journal import write_atomic
+from vlmhb_stages.specs import EvaluateSpec
 
 PROGRESS_EVERY = 500  # samples
 
@@ -88,7 +88,7 @@ def _score_all(
     work: Work, *, table: ScoreTable, notes: Notes, parity: Parity | None, events: EventWriter
 ) -> Counts:
     """Goes through the samples once, in planned order, and writes scores.jsonl and the legacy files."""
-    judge = Judge(metrics=work.metrics, extract=extractor(work.spec.extraction))
+    judge = Judge(metrics=work.metrics, extraction=work.extraction)
     primary = work.names.index(work.primary) if work.primary else 0
     answered = skipped = 0
     with ExitStack() as stack:

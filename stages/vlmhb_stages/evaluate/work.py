@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from vlmhb_benchmarks.extraction import Extraction, UnknownExtraction, get_extraction
 from vlmhb_benchmarks.metrics import BrokenMetric, Metric, UnknownMetric, get_metric
 
 from vlmhb_stages import paths
-from vlmhb_stages.contracts import EvaluateSpec, Label, Prediction
+from vlmhb_stages.contracts import Label, Prediction
 from vlmhb_stages.evaluate.csvtext import Annotation, read_annotation
 from vlmhb_stages.evaluate.faults import EvaluateError, some
 from vlmhb_stages.evaluate.legacy import LegacyPlace
@@ -22,6 +23,7 @@ from vlmhb_stages.evaluate.records import (
     read_planned,
 )
 from vlmhb_stages.evaluate.upstream import VERSION as UPSTREAM
+from vlmhb_stages.specs import EvaluateSpec
 
 PROFILES = ("default", UPSTREAM)
 AGGREGATORS = ("by_id", "by_doc_question", "by_doc_type", "general")
@@ -35,6 +37,7 @@ class Work:
     spec: EvaluateSpec
     out: Path
     metrics: tuple[Metric, ...]
+    extraction: Extraction
     planned: list[Planned]
     predictions: RecordIndex[Prediction]
     labels: RecordIndex[Label]
@@ -77,6 +80,7 @@ def open_work(spec: EvaluateSpec, *, resolve: Resolve, stack: ExitStack) -> Work
         spec=spec,
         out=resolve(paths.OUT),
         metrics=metrics,
+        extraction=_extraction(spec.extraction),
         planned=planned,
         predictions=predictions,
         labels=labels,
@@ -92,6 +96,13 @@ def _metrics(names: Sequence[str]) -> tuple[Metric, ...]:
     except (UnknownMetric, BrokenMetric) as error:
         raise EvaluateError(str(error), hint="`vlmhb metrics list` shows all names") from error
     return tuple({metric.info.name: metric for metric in found}.values())
+
+
+def _extraction(name: str) -> Extraction:
+    try:
+        return get_extraction(name)
+    except UnknownExtraction as error:
+        raise EvaluateError(str(error), hint="`extraction` of the benchmark card") from error
 
 
 def input_notes(work: Work) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmhb_stages.answers import Answers, read_answers
-from vlmhb_stages.contracts import InferSpec, Prediction, Sample, SampleError
+from vlmhb_stages.contracts import Prediction, Sample, SampleError
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.infer.asker import Asked, Asker
 from vlmhb_stages.infer.body import ChatRequest, render_core
@@ -18,6 +18,7 @@ from vlmhb_stages.infer.images import BadImage, ImageStore
 from vlmhb_stages.infer.outcomes import Answer
 from vlmhb_stages.infer.pending import Answering, Pending, at_once, failed
 from vlmhb_stages.infer.samples import read_samples
+from vlmhb_stages.specs import InferSpec
 
 _NAMED = 20  # ids that a warning names
 

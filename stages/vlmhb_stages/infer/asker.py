@@ -8,13 +8,14 @@ from random import Random
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
-from vlmhb_stages.contracts import RetryPolicy, SampleError
+from vlmhb_stages.contracts import SampleError
 from vlmhb_stages.infer.body import ChatRequest
 from vlmhb_stages.infer.client import ChatClient
 from vlmhb_stages.infer.halt import Halt
 from vlmhb_stages.infer.outcomes import Attempt, Failure, Outcome
 from vlmhb_stages.infer.runtime import Runtime
 from vlmhb_stages.infer.server import Gate
+from vlmhb_stages.specs import RetryPolicy
 
 _RETRY_AFTER_FACTOR = 4  # a server's Retry-After is believed up to so many times `max_s`
 

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlmhb_stages.contracts import HttpBackend, InferSpec, ReplayBackend
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.infer.answerers import ChatAnswerer, ReplayAnswerer
 from vlmhb_stages.infer.asker import Asker
@@ -19,6 +18,7 @@ from vlmhb_stages.infer.outcomes import Attempt
 from vlmhb_stages.infer.pending import Answerer
 from vlmhb_stages.infer.runtime import Runtime
 from vlmhb_stages.infer.server import Gate, OpenGate, OwnServer
+from vlmhb_stages.specs import HttpBackend, InferSpec, ReplayBackend
 
 
 class NoBackend(Exception):

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlmhb_stages.contracts import Decoding, Message, Sample
+from vlmhb_stages.contracts import Message, Sample
+from vlmhb_stages.specs import Decoding
 
 _STREAM = b',"stream":true,"stream_options":{"include_usage":true}}'
 _WHOLE = b',"stream":false}'

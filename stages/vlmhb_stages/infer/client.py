@@ -12,7 +12,6 @@ from typing import Any
 
 import aiohttp
 
-from vlmhb_stages.contracts import RetryPolicy
 from vlmhb_stages.infer import classify
 from vlmhb_stages.infer.body import ChatRequest
 from vlmhb_stages.infer.completion import StreamedCompletion, whole_completion
@@ -20,6 +19,7 @@ from vlmhb_stages.infer.endpoint import Endpoint
 from vlmhb_stages.infer.outcomes import Failure, Outcome
 from vlmhb_stages.infer.runtime import Runtime
 from vlmhb_stages.infer.sse import EventSplitter
+from vlmhb_stages.specs import RetryPolicy
 
 _PROBE_S = 5.0  # for /health and /v1/models
 _END_OF_STREAM_S = 1.0  # for what follows [DONE]: read it, and the connection can serve again

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmhb_stages import paths
-from vlmhb_stages.contracts import InferSpec, InferSummary, SampleError
+from vlmhb_stages.contracts import InferSummary, SampleError
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.infer.backends import Job, open_answerer
 from vlmhb_stages.infer.ends import KNOWN, Exit, end_of
@@ -27,6 +27,7 @@ from vlmhb_stages.infer.samples import count_samples, read_samples
 from vlmhb_stages.infer.tally import Tally
 from vlmhb_stages.journal import write_atomic
 from vlmhb_stages.signals import stop_signals
+from vlmhb_stages.specs import InferSpec
 
 SUMMARY = "summary.json"
 _BREATHE_EVERY = 100  # kept samples between two turns of the event loop

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 from yarl import URL
 
-from vlmhb_stages.contracts import HttpBackend
+from vlmhb_stages.specs import HttpBackend
 
 _IDLE_S = 4.0  # many servers close idle connections after 5 s; being first avoids a race
 _VERSION = re.compile(r"v\d+\w*")

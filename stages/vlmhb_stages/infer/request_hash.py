@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 
-from vlmhb_stages.contracts import Decoding, Sample
+from vlmhb_stages.contracts import Sample
+from vlmhb_stages.specs import Decoding
 
 REQUEST_HASH_VERSION = 1  # raise it when the same inputs would be sent in another way
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from vlmhb_benchmarks.loaders import RawSample
 
-from vlmhb_stages.contracts import Message, PrepareSpec
+from vlmhb_stages.contracts import Message
+from vlmhb_stages.specs import PrepareSpec
 
 # For datasets of plain pages, whose rows ask nothing, when the card gives no prompt either.
 OCR_PROMPT = "Transcribe all text on this page in reading order. Output only the text."

@@ -11,7 +11,7 @@ from pathlib import Path
 from vlmhb_benchmarks.loaders import LoaderError, RawSample, load
 
 from vlmhb_stages import paths
-from vlmhb_stages.contracts import ImageRef, Label, PrepareSpec, Sample, SampleError
+from vlmhb_stages.contracts import ImageRef, Label, Sample, SampleError
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.prepare.failure import PrepareFailed
 from vlmhb_stages.prepare.images import BadImage
@@ -21,6 +21,7 @@ from vlmhb_stages.prepare.progress import Progress
 from vlmhb_stages.prepare.prompts import messages, question
 from vlmhb_stages.prepare.store import ImageStore
 from vlmhb_stages.prepare.survey import is_selected, survey
+from vlmhb_stages.specs import PrepareSpec
 
 EXIT_OK = 0
 EXIT_BAD_DATASET = 2

@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from vlmhb_benchmarks.loaders import ImageAbsent, ImageFile, RawImage
+from vlmhb_benchmarks.loaders import ImageAbsent, ImageBase64, ImageFile, RawImage
 
 from vlmhb_stages.contracts import ImageRef
 from vlmhb_stages.prepare.images import (
@@ -43,6 +43,8 @@ class ImageStore:
                 return self._file(path)
             except BadImage as bad:
                 raise BadImage(f"{path}: {bad}") from bad
+        if not isinstance(image, ImageBase64):
+            raise BadImage(f"a {type(image).__name__} cannot be prepared")
         data = decode_base64(image.text)
         facts = read_bytes(data, max_pixels=self._max_pixels)
         name = _content_name(facts)

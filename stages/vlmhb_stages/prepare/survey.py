@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from vlmhb_benchmarks.loaders import ImageBase64, ImageFile, RawSample
 
-from vlmhb_stages.contracts import PrepareSpec
 from vlmhb_stages.prepare.failure import PrepareFailed
 from vlmhb_stages.prepare.images import normal_path
 from vlmhb_stages.prepare.media import CommonFolder
 from vlmhb_stages.prepare.prompts import lacks_prompt, prompt_key
+from vlmhb_stages.specs import PrepareSpec
 
 SHOWN_VALUES = 10
 

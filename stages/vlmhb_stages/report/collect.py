@@ -6,21 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vlmhb_stages.contracts import (
-    Counts,
-    InferSummary,
-    MetricsFile,
-    MetricValue,
-    Prediction,
-    ReportEvaluation,
-    Sample,
-    Score,
-)
+from vlmhb_stages.contracts import Counts, InferSummary, MetricsFile, MetricValue, Prediction, Sample, Score
 from vlmhb_stages.report.model import EvaluationInfo, EvaluationReport, EvaluationStatus, WorstSample
 from vlmhb_stages.report.performance import Histogram, histogram, performance, throughput
 from vlmhb_stages.report.read import Reader
 from vlmhb_stages.report.tally import Tally
 from vlmhb_stages.report.worst import Scored, WorstScores
+from vlmhb_stages.specs import ReportEvaluation
 
 PROVENANCE = (
     "image", "image_digest", "weights_sha256", "dataset_sha256", "kit_sha256", "host", "gpus", "seed",

@@ -8,12 +8,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from vlmhb_stages import paths
-from vlmhb_stages.contracts import ReportSpec
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.report.collect import Collected, collect
 from vlmhb_stages.report.model import ReportFile
 from vlmhb_stages.report.render import render_html, render_markdown
 from vlmhb_stages.report.summary import render_csv
+from vlmhb_stages.specs import ReportSpec
 
 
 def run(

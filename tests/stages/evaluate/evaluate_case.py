@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vlmhb_stages.contracts import EvaluateSpec, Label, MetricsFile, Prediction, Sample, SampleError, Score
+from vlmhb_stages.contracts import Label, MetricsFile, Prediction, Sample, SampleError, Score
 from vlmhb_stages.evaluate import run
 from vlmhb_stages.events import EventWriter
+from vlmhb_stages.specs import EvaluateSpec
 
 UPSTREAM = Path(__file__).parents[2] / "golden" / "metrics" / "upstream"
 LEGACY_METRICS = ("WER", "CER", "BLEU")

@@ -12,24 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vlmhb_stages.contracts import (
-    Backend,
-    Decoding,
-    HttpBackend,
-    ImageRef,
-    InferSpec,
-    InferSummary,
-    Message,
-    Prediction,
-    RetryPolicy,
-    Sample,
-    SampleError,
-    SocketBackend,
-)
+from vlmhb_stages.contracts import ImageRef, InferSummary, Message, Prediction, Sample, SampleError
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.infer import run
 from vlmhb_stages.infer.outcomes import Attempt
 from vlmhb_stages.infer.runtime import Runtime
+from vlmhb_stages.specs import Backend, Decoding, HttpBackend, InferSpec, RetryPolicy, SocketBackend
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

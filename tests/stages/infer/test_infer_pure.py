@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from infer_bench import Bench
-from vlmhb_stages.contracts import HttpBackend, ImageRef, Prediction, SampleError, Status
+from vlmhb_stages.contracts import ImageRef, Prediction, SampleError, Status
 from vlmhb_stages.infer.classify import (
     error_message,
     from_exception,
@@ -24,6 +24,7 @@ from vlmhb_stages.infer.images import ImageStore, mime_type
 from vlmhb_stages.infer.outcomes import Answer
 from vlmhb_stages.infer.sse import EventSplitter
 from vlmhb_stages.infer.tally import Fate, Tally
+from vlmhb_stages.specs import HttpBackend
 
 STREAM = 'data: {"a": 1}\n\n: comment\r\nevent: x\r\ndata:{"ё": 2}\r\n\r\ndata: [DONE]\n\n'.encode()
 

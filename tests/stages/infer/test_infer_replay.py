@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from infer_bench import Bench, sample, samples
 from vlmhb_stages.answers import BadAnswers, read_answers
-from vlmhb_stages.contracts import InferSpec, ReplayBackend, SampleError
+from vlmhb_stages.contracts import SampleError
+from vlmhb_stages.specs import InferSpec, ReplayBackend
 
 
 def replay(bench: Bench, content: bytes, **changes: object) -> InferSpec:

@@ -8,8 +8,9 @@ import json
 import pytest
 from infer_bench import PNG, Bench, sample, samples
 from infer_faults import FaultServer, saying, status
-from vlmhb_stages.contracts import Decoding, HttpBackend, Message, Sample
+from vlmhb_stages.contracts import Message, Sample
 from vlmhb_stages.infer.body import ChatRequest, render_core
+from vlmhb_stages.specs import Decoding, HttpBackend
 
 CANARY = "sk-canary-5bb1"
 

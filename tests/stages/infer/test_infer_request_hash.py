@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from vlmhb_stages.contracts import Decoding, ImageRef, Message, Sample, SampleError
+from vlmhb_stages.contracts import ImageRef, Message, Sample, SampleError
 from vlmhb_stages.infer.request_hash import request_hash
+from vlmhb_stages.specs import Decoding
 
 IMAGE = ImageRef(path="a.png", sha256="aa", width=1, height=1)
 OTHER = ImageRef(path="b.png", sha256="bb", width=1, height=1)

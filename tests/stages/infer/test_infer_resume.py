@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from infer_bench import GREEDY, Bench, sample, samples
 from infer_faults import FaultServer, Handler, body, reset, saying, status
-from vlmhb_stages.contracts import Prediction, ReplayBackend, Sample, SampleError
+from vlmhb_stages.contracts import Prediction, Sample, SampleError
+from vlmhb_stages.specs import ReplayBackend
 
 
 def rewrite(bench: Bench, lines: Sequence[bytes]) -> None:

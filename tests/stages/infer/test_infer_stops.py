@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from infer_bench import QUICK, Bench, sample, samples
 from infer_faults import FaultServer, hang, status
-from vlmhb_stages.contracts import InferSpec
+from vlmhb_stages.specs import InferSpec
 
 DRIVER = """
 from vlmhb_stages.events import EventWriter

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from vlmhb_stages.contracts import Label, PrepareSpec, Sample
+from vlmhb_stages.contracts import Label, Sample
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.prepare import run
+from vlmhb_stages.specs import PrepareSpec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,14 +16,13 @@ from vlmhb_stages.contracts import (
     MetricValue,
     Prediction,
     Record,
-    ReportEvaluation,
-    ReportSpec,
     Sample,
     Score,
     SliceMetrics,
 )
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.report import run
+from vlmhb_stages.specs import ReportEvaluation, ReportSpec
 
 CREATED = 1_760_000_000.0  # 2025-10-09T08:53:20 UTC
 FILES = ("report.html", "report.md", "report.json", "summary.csv")

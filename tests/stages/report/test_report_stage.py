@@ -196,8 +196,8 @@ def test_stages_that_disagree_are_a_warning(tmp_path: Path) -> None:
     path = tmp_path / "out/in/docs-ru-rapidocr/infer/predictions.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([*lines[1:], '{"torn": ']), encoding="utf-8")
-    from vlmhb_stages.contracts import ReportEvaluation
     from vlmhb_stages.report.collect import collect
+    from vlmhb_stages.specs import ReportEvaluation
 
     folder = str(tmp_path / "out/in/docs-ru-rapidocr")
     evaluation = ReportEvaluation(

@@ -1,0 +1,190 @@
+"""What a stage is told to do: the host writes `spec.json`, and a stage reads nothing else to know.
+
+All paths in a spec are `/vlmhb/...` paths (see `paths.py`). Part of the contract, version 1.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from vlmhb_stages.contracts import Record
+
+
+class PrepareSpec(Record):
+    """Reads `/vlmhb/in/dataset` (ro); writes `out/inputs/{samples.jsonl,media.json,media/}` and
+    `out/labels/labels.jsonl`.
+
+    `media.json` is `{"mode": "mount", "root": "<folder relative to the dataset>"}` when that folder holds image
+    files only (so it can be mounted into `infer` as it is), else `{"mode": "copy"}` with the files in `media/`.
+    """
+
+    stage: Literal["prepare"] = "prepare"
+    loader: str  # a name in vlmhb_benchmarks.loaders.LOADERS
+    dataset: str = "/vlmhb/in/dataset"
+    params: dict[str, Any] = {}  # loader parameters from the card: file, columns, delimiter ...
+    task_type: str = "ocr"
+    prompt: str | None = None  # replaces every question (card's or row's prompt)
+    template: str | None = None  # around the question: `{question}` is replaced, nothing else
+    prompts: dict[str, str] = {}  # prompt collection: "<doc_class> <question_type>" -> prompt
+    system_prompt: str | None = None
+    filter_doc_class: str | None = None
+    filter_question_type: str | None = None
+    limit: int | None = None
+    seed: int = 0
+    max_image_pixels: int = 200_000_000
+
+
+class SocketBackend(Record):
+    kind: Literal["socket"] = "socket"
+    socket: str = "/vlmhb/sock/model.sock"
+
+
+class HttpBackend(Record):
+    kind: Literal["http"] = "http"
+    base_url: str  # with or without /v1
+    api_key_file: str | None = None  # /vlmhb/secrets/<name>
+
+
+class ReplayBackend(Record):
+    """Answers come from a file (`id;model_answer` CSV or JSONL with sample_id and text)."""
+
+    kind: Literal["replay"] = "replay"
+    answers: str = "/vlmhb/in/answers"
+
+
+Backend = Annotated[SocketBackend | HttpBackend | ReplayBackend, Field(discriminator="kind")]
+
+
+class Decoding(Record):
+    temperature: float = 0.0
+    max_tokens: int = 1024
+    seed: int | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+
+
+class RetryPolicy(Record):
+    attempts: int = 3  # requests per sample in all, exactly
+    base_s: float = 0.5
+    max_s: float = 30.0
+    timeout_connect_s: float = 10.0
+    timeout_first_token_s: float = 300.0
+    timeout_total_s: float = 600.0
+    server_wait_s: float = 300.0  # how long a vanished own server is waited for
+
+
+class InferSpec(Record):
+    """Reads `/vlmhb/in/inputs`, `/vlmhb/in/media` and `/vlmhb/in/previous/<fingerprint>/predictions.jsonl`; writes
+    `out/`."""
+
+    stage: Literal["infer"] = "infer"
+    inputs: str = "/vlmhb/in/inputs"
+    media: str = "/vlmhb/in/media"
+    previous: tuple[str, ...] = ()  # folders of sealed infer artifacts of the same model identity
+    backend: Backend
+    model: str  # name sent as `model`
+    model_identity: str  # sha256 over everything that could change an answer; part of request_hash
+    decoding: Decoding = Decoding()
+    concurrency: int = 1
+    retry: RetryPolicy = RetryPolicy()
+    error_policy: str = "continue"  # stop | continue | tolerate:<percent>
+    heartbeat_s: float = 5.0
+    drain_s: float = 10.0  # how long requests in flight may take to end after SIGTERM or SIGINT
+
+
+class UserMetric(Record):
+    """A metric that is not ours: `module:attribute` found in the folder, file or wheel at `path`.
+
+    The attribute is a `Metric`, or a function `(prediction: str, references: list[str]) -> float`."""
+
+    name: str
+    module: str
+    attribute: str
+    version: str  # of its card, else the first 12 hex digits of its content's sha256
+    path: str | None = None  # /vlmhb/in/metrics/<name>/...; None: installed in the image
+    direction: Literal["higher", "lower"] = "higher"  # of a function; a `Metric` says it itself
+
+
+class MetricBackend(Record):
+    """Scores that a container of their own has made: `<folder>/scores.jsonl` of a `score` stage."""
+
+    name: str
+    metrics: tuple[str, ...]
+    folder: str  # /vlmhb/in/backends/<name>
+
+
+class ScoreSpec(Record):
+    """A metric backend: reads what `evaluate` reads, writes `out/scores.jsonl` (BackendScore) and `out/infos.json`."""
+
+    stage: Literal["score"] = "score"
+    predictions: str = "/vlmhb/in/predictions"
+    labels: str = "/vlmhb/in/labels"
+    inputs: str = "/vlmhb/in/inputs"
+    metrics: tuple[str, ...]
+    user_metrics: tuple[UserMetric, ...] = ()
+    extraction: str = "none"
+
+
+class EvaluateSpec(Record):
+    """Reads `/vlmhb/in/predictions` (infer out), `/vlmhb/in/labels`; writes scores.jsonl, metrics.json,
+    parts/<metric>.npy (for paired tests) and legacy/."""
+
+    stage: Literal["evaluate"] = "evaluate"
+    predictions: str = "/vlmhb/in/predictions"
+    labels: str = "/vlmhb/in/labels"
+    inputs: str = "/vlmhb/in/inputs"  # for planned ids and their order
+    annotation: str | None = None  # upstream annotation.csv, for legacy by_id columns
+    answers: str | None = None  # the user's answers file; profile upstream-0.1 pairs by its row order
+    metrics: tuple[str, ...]
+    primary: str | None = None
+    profile: str = "default"  # default | upstream-0.1
+    aggregators: tuple[str, ...] = ("by_id", "by_doc_question", "by_doc_type", "general")
+    legacy_stem: str = "answers"  # <dataset>_<framework>_<model>_<TASK>_answers_<ts>
+    slices: tuple[str, ...] = ("doc_class", "question_type")
+    extraction: str = "none"
+    user_metrics: tuple[UserMetric, ...] = ()
+    backends: tuple[MetricBackend, ...] = ()
+    gate: str | None = None  # a metric of structure; content metrics count an answer below 1 there as missing
+    headline: str | None = None  # the average that becomes `value`: `macro:language/category`, `all:figure`
+    averages: tuple[str, ...] = ()  # further ones
+    bootstrap_draws: int = 1000
+    seed: int = 0
+
+
+class ImportSpec(Record):
+    """Turns another tool's prediction file into `out/answers.jsonl` (AnswerRecord), for a replayed inference."""
+
+    stage: Literal["import"] = "import"
+    format: str  # vlmevalkit | lmms-eval | evalscope | lighteval | inspect | upstream | jsonl
+    source: str = "/vlmhb/in/source"
+    id_key: str | None = (
+        None  # field of the source that holds our sample ids, where the format's own does not
+    )
+
+
+class ReportEvaluation(Record):
+    """One evaluation in the report. Folders are None when that stage did not finish."""
+
+    id: str
+    inputs: str | None = None
+    infer: str | None = None
+    evaluate: str | None = None
+    info: dict[
+        str, Any
+    ] = {}  # model, benchmark, task_type, engine, scheduler, isolation, network, provenance, failure
+
+
+class ReportSpec(Record):
+    """Reads sealed artifacts; writes report.html, report.md, report.json, summary.csv."""
+
+    stage: Literal["report"] = "report"
+    run_id: str
+    title: str
+    evaluations: tuple[ReportEvaluation, ...]
+
+
+StageSpec = Annotated[
+    PrepareSpec | InferSpec | ScoreSpec | EvaluateSpec | ReportSpec | ImportSpec, Field(discriminator="stage")
+]

@@ -73,11 +73,12 @@ def test_every_mistake_of_every_file_is_told_with_its_line(tmp_path: Path) -> No
     write(tmp_path / "e.yaml", MODEL + "retry:\n  attempts: many\n")
     a, c, d, e = (tmp_path / name for name in ("a.yaml", "c.yaml", "models/d.yaml", "e.yaml"))
     interfaces = "'rapidocr', 'tesseract', 'openai', 'replay', 'upstream' or 'python'"
+    task_types = "'ocr', 'vqa', 'kie', 'classification', 'tables', 'parsing' or 'sorting'"
     number = "input should be a valid integer, unable to parse string as an integer"
     expected = [
         f"the model card has no field framework, in {a}, row 1",
         f"field interface: input should be {interfaces}, in {a}, row 2",
-        f"field tasks.1: input should be 'ocr', 'vqa', 'kie', 'classification', 'tables', 'parsing' or 'sorting', in {a}, row 3",
+        f"field tasks.1: input should be {task_types}, in {a}, row 3",
         f"a model card knows no field framwork, in {a}, row 4; hint: did you mean 'framework'?",
         f"key 'name' stands twice, in {tmp_path / 'b.yaml'}, row 2",
         f"cannot tell what this card describes, in {c}, row 1; hint: write kind: model, benchmark or image",

@@ -6,10 +6,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benches import driver, stages, startup
+from benches import driver, evaluate, metrics, stages, startup, tables
 from benches.timing import Row, table
 
-BENCHES = {"startup": startup.measure, "stages": stages.measure, "driver": driver.measure}
+BENCHES = {
+    "startup": startup.measure,
+    "stages": stages.measure,
+    "driver": driver.measure,
+    "metrics": metrics.measure,
+    "evaluate": evaluate.measure,
+    "tables": tables.measure,
+}
 
 
 def main(names: list[str]) -> None:

@@ -24,6 +24,7 @@ ALLOWED = {
         "vlmhb_stages.contracts",
         "vlmhb_stages.specs",
         "vlmhb_benchmarks.metrics",  # names and versions
+        "vlmhb_benchmarks.extraction",  # likewise
         "vlmhb_benchmarks.loaders",  # which prompts a plain text dataset needs, told before anything runs
         "vlmhb_models.base",
         "vlmhb_models.tesseract_data",  # the data that a venv model finds on this machine is part of its identity

@@ -1,4 +1,4 @@
-"""What the commands `run` and `plan` do: read, resolve, gather facts, plan, carry out, report."""
+"""What the commands `run`, `plan` and `rescore` do: look everything up, plan, carry out, report."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 from vlmhb import secrets
-from vlmhb.cards import Registry, load_registry
-from vlmhb.config import read_run_config
-from vlmhb.config.resolve import Roots, resolve
 from vlmhb.console import Console
-from vlmhb.contracts import EngineName, ResolvedEvaluation, RunConfig
+from vlmhb.contracts import ResolvedEvaluation, RunConfig
 from vlmhb.engines.base import Engine
 from vlmhb.engines.detect import detect_engine
 from vlmhb.engines.users import task_user
-from vlmhb.errors import ArtifactEdited, ErrorList, ExitCode, Interrupted, NoRows, SecretInConfig, VlmhbError
+from vlmhb.errors import ArtifactEdited, ExitCode, Interrupted, VlmhbError
 from vlmhb.execution.faults import shown
 from vlmhb.execution.jobs import Chain
 from vlmhb.execution.session import LABEL, Session, StopSignal, stop_on_signals
-from vlmhb.facts import STAGES_IMAGE, FactFinder, gather, server_image
+from vlmhb.facts import FactFinder, gather, server_image
 from vlmhb.kit import Kit
 from vlmhb.outcomes import Outcome, exit_code_of
 from vlmhb.plan.model import Facts, PlannedEvaluation
-from vlmhb.plan.planner import plan_evaluation
+from vlmhb.plan.planner import plan_evaluation, plan_scoring
 from vlmhb.progress import RecordedProgress, make_progress
 from vlmhb.reporting import make_report
+from vlmhb.request import Request, needed_images, raise_all, resolve_request
 from vlmhb.resources.gpus import choose_gpus
 from vlmhb.runner import Runner
 from vlmhb.runs import RunRecord, run_id_of
 from vlmhb.schedulers.local import LocalScheduler
+from vlmhb.store.manifest import Manifest
 from vlmhb.store.view import WorkspaceView
 from vlmhb.store.workspace import Workspace
+
+__all__ = ["Prepared", "Request", "Result", "execute", "needed_images", "prepare"]
 
 STATUS = {
     ExitCode.OK: "done",
@@ -48,25 +48,10 @@ STATUS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """The options of `run` and `plan`."""
-
-    config: Path
-    workspace: Path
-    engine: EngineName | None = None
-    keep_going: bool = False
-    limit: int | None = None
-    jobs: int = 1
-    cards: tuple[Path, ...] = ()
-    vlm_base: Path | None = None
-    starts: bool = True  # False: only a plan is wanted
-
-
-@dataclass(frozen=True, kw_only=True)
 class Prepared:
     """Everything looked up; `errors` are those of rows that `--keep-going` left out."""
 
-    request: Request
+    run_id: str
     workspace: Workspace
     engine: Engine
     kit: Kit
@@ -76,11 +61,9 @@ class Prepared:
     failures: Mapping[str, VlmhbError]
     errors: tuple[VlmhbError, ...]
     view: WorkspaceView
-
-    @property
-    def run_id(self) -> str:
-        overrides = {"limit": self.request.limit} if self.request.limit else {}
-        return run_id_of(self.config, engine=self.engine.name, overrides=overrides)
+    jobs: int = 1
+    cards: tuple[Path, ...] = ()
+    sealed: Mapping[str, Mapping[str, Manifest]] | None = None  # of a rescore: `prepare` and `infer` by id
 
     @property
     def chains(self) -> list[Chain]:
@@ -92,15 +75,23 @@ class Prepared:
 
     def plan(self) -> list[PlannedEvaluation]:
         """Raises `ArtifactEdited`."""
-        return [plan_evaluation(chain.evaluation, chain.facts, self.view) for chain in self.chains]
+        return [self._plan(chain) for chain in self.chains]
 
     def plan_of_whole(self) -> list[PlannedEvaluation]:
         """The plan without evaluations whose artifacts were edited by hand: those fail when their turn comes."""
         planned = []
         for chain in self.chains:
             with suppress(ArtifactEdited):
-                planned.append(plan_evaluation(chain.evaluation, chain.facts, self.view))
+                planned.append(self._plan(chain))
         return planned
+
+    def _plan(self, chain: Chain) -> PlannedEvaluation:
+        evaluation, facts = chain.evaluation, chain.facts
+        if self.sealed is None:
+            return plan_evaluation(evaluation, facts, self.view)
+        made = self.sealed[evaluation.id]
+        stages = plan_scoring(evaluation, facts, self.view, prepared=made["prepare"], inferred=made["infer"])
+        return PlannedEvaluation(id=evaluation.id, stages=tuple(stages))
 
 
 @dataclass(kw_only=True)
@@ -121,18 +112,20 @@ class Result:
 
 def prepare(request: Request, *, console: Console) -> Prepared:
     """Raises every error at once, before anything starts; with `keep_going` only when nothing is left to do."""
-    config, evaluations, registry, errors = _resolve(request)
+    asked = resolve_request(request)
     for warning in dict.fromkeys(
-        (*config.warnings, *(text for item in evaluations for text in item.warnings))
+        (*asked.config.warnings, *(text for item in asked.evaluations for text in item.warnings))
     ):
         console.warn(warning)
     workspace = Workspace.open(request.workspace)  # a config with mistakes leaves nothing behind
-    engine = detect_engine(request.engine or config.engine or "auto")
+    engine = detect_engine(request.engine or asked.config.engine or "auto")
     kit = Kit.collect()
     failures: dict[str, VlmhbError] = {}
-    finder = FactFinder(workspace=workspace, engine=engine, kit=kit, registry=registry, warn=console.warn)
-    facts = dict(gather(evaluations, finder=finder, failed=failures.__setitem__))
-    for evaluation in evaluations if request.starts else ():
+    finder = FactFinder(
+        workspace=workspace, engine=engine, kit=kit, registry=asked.registry, warn=console.warn
+    )
+    facts = dict(gather(asked.evaluations, finder=finder, failed=failures.__setitem__))
+    for evaluation in asked.evaluations if request.starts else ():
         try:
             _check_start(evaluation)
         except VlmhbError as error:
@@ -140,18 +133,21 @@ def prepare(request: Request, *, console: Console) -> Prepared:
             facts.pop(evaluation.id, None)
     if failures and (not request.keep_going or not facts):
         unique = {error.line(): error for error in failures.values()}
-        _raise(list(unique.values()))
+        raise_all(list(unique.values()))
+    overrides = {"limit": request.limit} if request.limit else {}
     return Prepared(
-        request=request,
+        run_id=run_id_of(asked.config, engine=engine.name, overrides=overrides),
         workspace=workspace,
         engine=engine,
         kit=kit,
-        config=config,
-        evaluations=evaluations,
+        config=asked.config,
+        evaluations=asked.evaluations,
         facts=facts,
         failures=failures,
-        errors=errors,
+        errors=asked.errors,
         view=WorkspaceView(workspace),
+        jobs=request.jobs,
+        cards=asked.cards,
     )
 
 
@@ -162,63 +158,6 @@ def _check_start(evaluation: ResolvedEvaluation) -> None:
         secrets.lookup(evaluation.api_key, env=os.environ, home=Path.home())
     if server_image(evaluation) is not None:
         choose_gpus(asked=row.gpus, count=model.gpus, where=str(row.place))
-
-
-def needed_images(request: Request) -> set[str]:
-    """Names of the images that a run of this config needs. Raises every config error at once."""
-    _, evaluations, _, _ = _resolve(request)
-    servers = {image for item in evaluations if (image := server_image(item)) is not None}
-    return {STAGES_IMAGE, *servers}
-
-
-def _resolve(
-    request: Request,
-) -> tuple[RunConfig, tuple[ResolvedEvaluation, ...], Registry, tuple[VlmhbError, ...]]:
-    read = read_run_config(request.config)
-    errors = list(read.errors)
-    leaked = any(
-        isinstance(error, SecretInConfig) for error in errors
-    )  # its file must not be copied anywhere
-    if read.config is None or leaked or (errors and not request.keep_going):
-        # names are looked up all the same, so that one look shows every mistake
-        _raise(errors + _name_errors(read.config, request=request))
-    config = read.config
-    if request.limit is not None:
-        config = config.model_copy(
-            update={"rows": tuple(row.model_copy(update={"limit": request.limit}) for row in config.rows)}
-        )
-    registry, roots = _registry(request)
-    resolved = resolve(config, registry=registry, roots=roots, workspace=request.workspace)
-    errors += resolved.errors
-    if errors and (not request.keep_going or not resolved.evaluations):
-        _raise(errors)
-    if not resolved.evaluations:
-        raise NoRows("there is nothing to evaluate", where=str(request.config))
-    return config, tuple(resolved.evaluations), registry, tuple(errors)
-
-
-def _registry(request: Request) -> tuple[Registry, Roots]:
-    roots = Roots.around(request.config)
-    beside = request.config.parent / "cards"
-    folders = {path.resolve(): path for path in (*request.cards, *((beside,) if beside.is_dir() else ()))}
-    return load_registry(
-        user_dirs=tuple(folders.values()), vlm_base=request.vlm_base or roots.vlm_base
-    ), roots
-
-
-def _name_errors(config: RunConfig | None, *, request: Request) -> list[VlmhbError]:
-    if config is None or not config.rows:
-        return []
-    registry, roots = _registry(request)
-    return list(resolve(config, registry=registry, roots=roots, workspace=request.workspace).errors)
-
-
-def _raise(errors: Sequence[VlmhbError]) -> NoReturn:
-    if len(errors) == 1:
-        raise errors[0]
-    everything = ErrorList(errors)
-    everything.exit_code = max((error.exit_code for error in errors), key=lambda code: code)
-    raise everything
 
 
 def _sweep(prepared: Prepared) -> None:
@@ -238,7 +177,14 @@ def execute(prepared: Prepared, *, console: Console, command: Sequence[str]) -> 
     for name, error in prepared.failures.items():
         outcomes[name].fail(error, stage="start")
     _sweep(prepared)
-    record.begin(prepared.config, plan=prepared.plan_of_whole(), engine=prepared.engine.name, command=command)
+    record.begin(
+        prepared.config,
+        plan=prepared.plan_of_whole(),
+        engine=prepared.engine.name,
+        command=command,
+        evaluations=prepared.evaluations,
+        cards=prepared.cards,
+    )
     stop = StopSignal()
     live = RecordedProgress(make_progress(console=console), path=record.events, pid=os.getpid())
     with live as progress, stop_on_signals(stop):
@@ -253,8 +199,11 @@ def execute(prepared: Prepared, *, console: Console, command: Sequence[str]) -> 
             progress=progress,
             stop=stop,
         )
-        runner = Runner(session, prepared.chains, jobs=prepared.request.jobs)
-        runner.run()
+        runner = Runner(session, prepared.chains, jobs=prepared.jobs)
+        if prepared.sealed is None:
+            runner.run()
+        else:
+            runner.rescore(prepared.sealed)
         outcomes.update(runner.outcomes)
         ended = [outcomes[item.id] for item in prepared.evaluations]
         faults = [*runner.faults]

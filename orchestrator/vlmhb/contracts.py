@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
-from vlmhb_stages.specs import Decoding, RetryPolicy
+from vlmhb_stages.specs import Decoding, RetryPolicy, UnpackLimits
 
 TaskType = Literal["ocr", "vqa", "kie", "classification", "tables", "parsing", "sorting"]
 Interface = Literal["rapidocr", "tesseract", "openai", "replay", "upstream", "python"]
@@ -27,6 +27,7 @@ LoaderName = Literal[
     "kie_folder",
     "rpo",
     "pages",
+    "auto",  # told by what lies there, for an archive: by what is in it
 ]
 EngineName = Literal["auto", "docker", "podman", "process"]
 
@@ -120,13 +121,14 @@ class HubCard(Frozen):
 class MetricCard(Frozen):
     """A metric of the user's own, or one whose packages do not fit beside ours.
 
-    `class_path` is `module:attribute`; `path` the file, folder or wheel it is in (relative to the card)."""
+    `class_path` is `module:attribute`; `path` the file, folder or wheel it is in (relative to the card). Without
+    `path` the module is installed: in `image` where there is one, else on this machine."""
 
-    name: str
-    class_path: str
+    name: str = Field(pattern=r"^[a-z0-9_][a-z0-9_.-]*$")  # it becomes the name of a file
+    class_path: str = Field(pattern=r"^[^\s:]+:[^\s:]+$")
     path: str | None = None
     image: str | None = None  # image card or reference; None: the stages image
-    version: str | None = None
+    version: str | None = Field(default=None, coerce_numbers_to_str=True)  # `version: 2` is no mistake
     direction: Literal["higher", "lower"] = "higher"
     description: str = ""
     origin: str = ""
@@ -139,6 +141,7 @@ class BenchmarkCard(Frozen):
     loader: LoaderName
     path: str | None = None  # file or folder; relative to the card, the config or <workspace>/datasets
     params: dict[str, Any] = {}
+    unpack: UnpackLimits = UnpackLimits()  # for `path` or a row's dataset_path that is an archive
     prompt: str | None = None
     template: str | None = None  # around each question: `{question}` is replaced
     system_prompt: str | None = None
@@ -214,6 +217,7 @@ class EvaluationRow(Frozen):
     error_policy: str | None = Field(default=None, json_schema_extra=runtime)
     budget: str | None = Field(default=None, json_schema_extra=runtime)
     prompt: str | None = Field(default=None, json_schema_extra=semantic)
+    extraction: str | None = Field(default=None, json_schema_extra=semantic)
     tags: tuple[str, ...] | None = Field(default=None, json_schema_extra=runtime)
 
 
@@ -227,6 +231,25 @@ class RunConfig(Frozen):
     budget: str | None = None
     prices: str | None = None
     warnings: tuple[str, ...] = ()
+
+
+class FoundMetric(Frozen):
+    """A metric that is not ours, found on this machine without importing it.
+
+    `path`: file, folder or wheel to mount at `/vlmhb/in/metrics/<name>/<inside>`; None: the image has it already."""
+
+    name: str
+    module: str
+    attribute: str
+    version: str | None = None  # of its card
+    direction: Literal["higher", "lower"] = "higher"
+    path: Path | None = None  # absolute
+    inside: str = ""  # relative to the metric's own folder; empty: `path` is mounted as that folder
+    importable: bool = (
+        True  # False: `path` is a file or wheel that is named itself, not a folder to import from
+    )
+    image: str | None = None  # of a backend
+    origin: str = ""  # card, entry point or place in the config that named it
 
 
 class ResolvedEvaluation(Frozen):
@@ -245,6 +268,9 @@ class ResolvedEvaluation(Frozen):
     concurrency: int
     metrics: tuple[str, ...]  # () = evaluation skipped
     primary: str | None
+    user_metrics: tuple[FoundMetric, ...] = ()  # those of `metrics`, and the gate, that are not built in
+    extraction: str = "none"
+    gate: str | None = None
     aggregators: tuple[str, ...]
     profile: str
     error_policy: str

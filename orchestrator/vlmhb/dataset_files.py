@@ -9,12 +9,21 @@ from vlmhb.contracts import ResolvedEvaluation
 MAX_HEADER = 65536  # bytes; a TSV without line ends is not read whole
 
 
+def is_archive(path: Path) -> bool:
+    """A file that `prepare` unpacks; nothing on the host ever opens it."""
+    from vlmhb_benchmarks.loaders.archives import is_archive as has_archive_name
+
+    return has_archive_name(path) and path.is_file()
+
+
 def dataset_mount(evaluation: ResolvedEvaluation) -> Path:
-    """What `prepare` gets to see: a TSV alone where it holds its images, else the folder with the images."""
+    """What `prepare` gets to see: an archive, parquet or TSV file with images in it alone, else the folder around."""
     path = evaluation.dataset_path
-    if not path.is_file():
+    if not path.is_file() or is_archive(path):
         return path
-    return path if evaluation.benchmark.loader == "tsv" and holds_images(path) else path.parent
+    loader = evaluation.benchmark.loader
+    alone = loader == "parquet" or (loader == "tsv" and holds_images(path))  # it holds its images
+    return path if alone else path.parent
 
 
 def holds_images(tsv: Path) -> bool:
@@ -31,16 +40,20 @@ def referenced_files(evaluation: ResolvedEvaluation) -> tuple[str, ...] | None:
     Relative to the mounted folder; None where everything in the mount belongs to the dataset. A file that
     cannot be read stands alone: `prepare` says what is wrong with it."""
     from vlmhb_benchmarks.loaders import ImageFile, LoaderError, load
+    from vlmhb_benchmarks.loaders.base import PdfPage
+    from vlmhb_benchmarks.loaders.pages import files_of
 
     path, mounted = evaluation.dataset_path, dataset_mount(evaluation)
     if mounted == path:
         return None
+    if evaluation.benchmark.loader == "pages":
+        return tuple(files_of(path))
     names = {path.name}
     try:
         for sample in load(
             evaluation.benchmark.loader, mounted, {**evaluation.benchmark.params, "file": path.name}
         ):
-            names |= {image.path for image in sample.images if isinstance(image, ImageFile)}
+            names |= {image.path for image in sample.images if isinstance(image, ImageFile | PdfPage)}
     except LoaderError:
         return (path.name,)
     return tuple(sorted(name for name in names if _is_inside(name)))

@@ -137,6 +137,19 @@ class BadDataset(VlmhbError):
     code = "VHB205"
 
 
+class BadImport(VlmhbError):
+    """A file of another tool's results that cannot be read, or that belongs to another benchmark."""
+
+    code = "VHB206"
+
+
+class DownloadFailed(VlmhbError):
+    """The hub cannot be reached, refuses, or sends something else than it lists. `benchmarks fetch` only."""
+
+    code = "VHB208"
+    exit_code = ExitCode.CANNOT_START
+
+
 # --- 3xx engines and images --------------------------------------------------------------------
 
 
@@ -196,6 +209,19 @@ class UnknownRun(VlmhbError):
 class DiskFull(VlmhbError):
     code = "VHB405"
     exit_code = ExitCode.FAILURES
+
+
+class NotSealed(VlmhbError):
+    """Answers that are not complete cannot be evaluated again."""
+
+    code = "VHB406"
+    exit_code = ExitCode.CANNOT_START
+
+
+class ExportRefused(VlmhbError):
+    """An export that would overwrite files, or that the format or the run cannot give."""
+
+    code = "VHB407"
 
 
 def disk_error(error: OSError) -> VlmhbError | None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 from vlmhb.cards import Registry
-from vlmhb.contracts import ResolvedEvaluation
+from vlmhb.contracts import FoundMetric, ResolvedEvaluation
 from vlmhb.dataset_files import dataset_mount, referenced_files
 from vlmhb.engines.base import Engine, ImageSpec
 from vlmhb.errors import BadDataset, VlmhbError
 from vlmhb.images.resolve import resolve_image
 from vlmhb.images.system_data import system_data_sha
 from vlmhb.kit import STAGE_CODE, Kit
+from vlmhb.plan.metrics import backends_of
 from vlmhb.plan.model import Facts
-from vlmhb.store.hashing import TreeHash, sha256_file
+from vlmhb.store.hashing import TreeHash, sha256_json
 from vlmhb.store.workspace import Workspace
+from vlmhb.usercode import source_names
 
 STAGES_IMAGE = "stages"
 
@@ -40,7 +41,6 @@ class FactFinder:
         self._warn = warn
         self._images: dict[str, ImageSpec] = {}
         self._trees: dict[tuple[Path, tuple[str, ...] | None], TreeHash] = {}
-        self._versions: dict[tuple[str, ...], dict[str, str]] = {}
 
     def facts(self, evaluation: ResolvedEvaluation) -> Facts:
         """Raises `ImageMissing` and the like."""
@@ -58,7 +58,8 @@ class FactFinder:
             weights_sha256=self._optional(evaluation.weights),
             package_sha256=self._optional(model.code_path),
             answers_sha256=self._optional(evaluation.answers_file),
-            metric_versions=self._metric_versions(evaluation.metrics),
+            metric_versions=self.metrics(evaluation),
+            backend_images=self.backends(evaluation),
         )
 
     def image(self, name: str) -> ImageSpec:
@@ -78,10 +79,20 @@ class FactFinder:
                 raise BadDataset(what, where=str(error.filename), hint="it is part of the input") from None
         return self._trees[path, names]
 
-    def _metric_versions(self, names: tuple[str, ...]) -> dict[str, str]:
-        if names not in self._versions:
-            self._versions[names] = metric_versions(names)
-        return self._versions[names]
+    def metrics(self, evaluation: ResolvedEvaluation) -> dict[str, str]:
+        """What tells one state of a metric from another: the version of ours, the content of the users' own."""
+        own = {metric.name: self._content(metric) for metric in evaluation.user_metrics}
+        gate = (evaluation.gate,) if evaluation.gate else ()
+        return {**built_in_versions((*evaluation.metrics, *gate)), **own}
+
+    def _content(self, metric: FoundMetric) -> str:
+        """sha256; a module of an image has that image's identity, which is part of every fingerprint."""
+        if metric.path is None:
+            return sha256_json([metric.module, metric.attribute, metric.version])
+        return self.tree(metric.path, names=source_names(metric.path)).sha256
+
+    def backends(self, evaluation: ResolvedEvaluation) -> dict[str, ImageSpec]:
+        return {backend.image: self.image(backend.image) for backend in backends_of(evaluation)}
 
     def _optional(self, path: Path | None) -> str | None:
         return self.tree(path).sha256 if path is not None else None
@@ -94,21 +105,12 @@ def server_image(evaluation: ResolvedEvaluation) -> str | None:
     return evaluation.row.docker_image or evaluation.model.image
 
 
-def metric_versions(names: tuple[str, ...]) -> dict[str, str]:
-    """Version by name. A metric of the user's own (`module:attr`) has none: the hash of its file stands for it."""
-    from vlmhb_benchmarks.metrics import list_metrics
+def built_in_versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Version by name, as the config writes it (`name@version` too), of those that are built in."""
+    from vlmhb_benchmarks.metrics.registry import BUILT_IN
 
-    known = {info.name.lower(): info.version for info in list_metrics()}
-    return {name: known.get(name.partition("@")[0].lower()) or _module_sha(name) for name in names}
-
-
-def _module_sha(name: str) -> str:
-    module = name.partition(":")[0]
-    try:
-        spec = find_spec(module)
-    except (ImportError, ValueError):
-        spec = None
-    return sha256_file(Path(spec.origin)) if spec is not None and spec.origin else "unknown"
+    known = {metric.info.name: metric.info.version for metric in BUILT_IN}
+    return {name: known[base] for name in names if (base := name.partition("@")[0]) in known}
 
 
 def gather(

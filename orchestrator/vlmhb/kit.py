@@ -31,19 +31,32 @@ SHARED = (
     "vlmhb_stages/spec.py",
 )
 ANSWERS_FILE = ("vlmhb_stages/answers.py", "vlmhb_stages/text.py")
+SCORING = (
+    *SHARED,
+    "vlmhb_stages/evaluate/",
+    "vlmhb_benchmarks/metrics/",
+    "vlmhb_benchmarks/extraction/",
+    "vlmhb_benchmarks/loaders/base.py",  # how CSV files are read
+    "vlmhb_benchmarks/loaders/csvfile.py",
+)
 STAGE_CODE: dict[str, tuple[str, ...]] = {
-    "prepare": (*SHARED, "vlmhb_stages/prepare/", "vlmhb_benchmarks/loaders/"),
+    "prepare": (
+        *SHARED,
+        "vlmhb_stages/prepare/",
+        "vlmhb_benchmarks/loaders/",
+        "vlmhb_benchmarks/metrics/suites/ocrbench_v2_types.py",  # names that a loader knows as well
+    ),
     "infer": (*SHARED, *ANSWERS_FILE, "vlmhb_stages/infer/"),
-    "evaluate": (
+    "evaluate": (*SCORING, *ANSWERS_FILE, "vlmhb_stages/parts.py"),
+    "score": (*SCORING, *ANSWERS_FILE, "vlmhb_stages/parts.py", "vlmhb_stages/score/"),
+    "report": (*SHARED, "vlmhb_stages/report/"),
+    "import": (
         *SHARED,
         *ANSWERS_FILE,
-        "vlmhb_stages/evaluate/",
-        "vlmhb_benchmarks/metrics/",
-        "vlmhb_benchmarks/extraction/",
-        "vlmhb_benchmarks/loaders/base.py",  # how CSV files are read
+        "vlmhb_stages/import_/",
+        "vlmhb_benchmarks/loaders/base.py",
         "vlmhb_benchmarks/loaders/csvfile.py",
     ),
-    "report": (*SHARED, "vlmhb_stages/report/"),
 }
 # Interfaces with modules of their own, named after them; a change there leaves the answers of the others valid.
 INTERFACES = ("rapidocr", "tesseract", "upstream")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -17,18 +17,20 @@ from vlmhb.engines.base import ImageSpec, Mount
 from vlmhb.errors import Interrupted, VlmhbError
 from vlmhb.execution.changes import with_changed_rows
 from vlmhb.execution.faults import shown
-from vlmhb.execution.jobs import Chain, evaluate_job, infer_job, prepare_job
+from vlmhb.execution.jobs import Answered, Chain, evaluate_job, infer_job, prepare_job, score_job
 from vlmhb.execution.servers import ModelServer, code_target, model_server
 from vlmhb.execution.session import Session
 from vlmhb.execution.stages import StageJob, make_artifact
 from vlmhb.outcomes import Outcome, within_policy
 from vlmhb.plan.fingerprint import model_identity
+from vlmhb.plan.metrics import BackendPlan, backends_of
 from vlmhb.plan.model import PlannedStage
-from vlmhb.plan.planner import plan_evaluate, plan_infer, plan_prepare
+from vlmhb.plan.planner import plan_evaluate, plan_infer, plan_prepare, plan_score
 from vlmhb.resources.gpus import choose_gpus
 from vlmhb.runs import RunRecord
 from vlmhb.store.files import read_json
 from vlmhb.store.hashing import sha256_json
+from vlmhb.store.manifest import Manifest
 
 STAGE_WORKERS = 2
 SIGNAL_CHECK_S = 0.2
@@ -59,6 +61,20 @@ class Runner:
             self._wait(stages.submit(self._guard, chain, "prepare", self._prepare) for chain in self._chains)
             self._wait(models.submit(self._infer_group, group, stages) for group in self._groups())
 
+    def rescore(self, sealed: Mapping[str, Mapping[str, Manifest]]) -> None:
+        """Evaluate answers that are there: `sealed` are `prepare` and `infer` by evaluation id."""
+        for name, manifests in sealed.items():
+            self.outcomes[name].manifests.update(manifests)
+            for stage, manifest in manifests.items():
+                self._record.link(name, stage=stage, fingerprint=manifest.fingerprint)
+        for chain in self._chains:
+            fingerprint = self.outcomes[chain.evaluation.id].manifests["infer"].fingerprint
+            self._count(chain, fingerprint=fingerprint)
+        with ThreadPoolExecutor(STAGE_WORKERS) as stages:
+            self._wait(
+                stages.submit(self._guard, chain, "evaluate", self._evaluate) for chain in self._chains
+            )
+
     def _wait(self, futures: Iterable[Future[None]]) -> None:
         """For all of them, in short steps: a signal that the kernel gives to another thread does not wake a main
         thread that waits without end, and its Python handler would never run."""
@@ -87,12 +103,15 @@ class Runner:
         planned = plan_prepare(chain.evaluation, chain.facts, self._session.view)
         self._make(chain, planned, lambda: prepare_job(chain))
 
-    def _make(self, chain: Chain, planned: PlannedStage, job: Callable[[], StageJob]) -> None:
+    def _make(self, chain: Chain, planned: PlannedStage, job: Callable[[], StageJob]) -> Manifest:
         """Linked first: the log of a stage that runs or fails is found in the run's folder as well."""
         name = chain.evaluation.id
-        self._record.link(name, stage=planned.stage, fingerprint=str(planned.fingerprint))
+        self._record.link(
+            name, stage=planned.stage, fingerprint=str(planned.fingerprint), called=planned.name
+        )
         manifest = make_artifact(self._session, planned, job, evaluation_id=name)
-        self.outcomes[name].manifests[planned.stage] = manifest
+        self.outcomes[name].manifests[planned.name] = manifest
+        return manifest
 
     def _groups(self) -> list[list[Chain]]:
         """Chains of the same model together, in order of first appearance: a model is loaded once."""
@@ -173,12 +192,35 @@ class Runner:
         session, evaluation = self._session, chain.evaluation
         if not evaluation.metrics:
             return
-        outcome = self.outcomes[evaluation.id]
-        prepared, inferred = outcome.manifests["prepare"], outcome.manifests["infer"]
-        planned = plan_evaluate(evaluation, chain.facts, session.view, prepared=prepared, inferred=inferred)
-        planned = with_changed_rows(planned, session=session, prepared=prepared, group="labels")
-        job = partial(evaluate_job, chain, session=session, prepared=prepared, inferred=inferred)
+        made = self.outcomes[evaluation.id].manifests
+        answered = Answered(prepared=made["prepare"], inferred=made["infer"])
+        scored = {
+            backend.name: self._score(chain, backend, answered=answered)
+            for backend in backends_of(evaluation)
+        }
+        planned = plan_evaluate(
+            evaluation,
+            chain.facts,
+            session.view,
+            prepared=answered.prepared,
+            inferred=answered.inferred,
+            scored=scored,
+        )
+        planned = with_changed_rows(planned, session=session, prepared=answered.prepared, group="labels")
+        job = partial(evaluate_job, chain, session=session, answered=answered, scored=scored)
         self._make(chain, planned, job)
+
+    def _score(self, chain: Chain, backend: BackendPlan, *, answered: Answered) -> Manifest:
+        planned = plan_score(
+            chain.evaluation,
+            backend,
+            chain.facts,
+            self._session.view,
+            prepared=answered.prepared,
+            inferred=answered.inferred,
+        )
+        job = partial(score_job, chain, backend, session=self._session, answered=answered)
+        return self._make(chain, planned, job)
 
 
 def _identity(chain: Chain) -> dict[str, object]:

@@ -10,7 +10,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from vlmhb.contracts import RunConfig
+from pydantic import ValidationError
+
+from vlmhb.contracts import ResolvedEvaluation, RunConfig
 from vlmhb.errors import UnknownRun
 from vlmhb.outcomes import Outcome
 from vlmhb.plan.model import PlannedEvaluation
@@ -18,6 +20,8 @@ from vlmhb.store.files import read_json, write_json
 from vlmhb.store.hashing import sha256_json
 from vlmhb.store.locks import owner_name, process_start
 from vlmhb.store.workspace import Workspace
+
+RESOLVED = "resolved.json"
 
 
 def run_id_of(config: RunConfig, *, engine: str, overrides: Mapping[str, Any]) -> str:
@@ -94,11 +98,21 @@ class RunRecord:
         return value if isinstance(value, dict) else {}
 
     def begin(
-        self, config: RunConfig, *, plan: Sequence[PlannedEvaluation], engine: str, command: Sequence[str]
+        self,
+        config: RunConfig,
+        *,
+        plan: Sequence[PlannedEvaluation],
+        engine: str,
+        command: Sequence[str],
+        evaluations: Sequence[ResolvedEvaluation] = (),
+        cards: Sequence[Path] = (),
     ) -> None:
+        """`evaluations` are kept for `rescore`, which looks nothing up again but names of metrics; `cards`
+        are the folders for that."""
         self.folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(config.path, self.folder / f"config{config.path.suffix}")
         write_json(self.folder / "plan.json", [item.model_dump(mode="json") for item in plan])
+        write_json(self.folder / RESOLVED, [item.model_dump(mode="json") for item in evaluations])
         for link in self.folder.glob("evaluations/*/[!.]*"):  # of an earlier try: they are made anew
             link.unlink(missing_ok=True)
         write_json(
@@ -108,6 +122,7 @@ class RunRecord:
                 "config": str(config.path.absolute()),
                 "command": list(command),
                 "cwd": str(Path.cwd()),
+                "cards": [str(path.absolute()) for path in cards],
                 "engine": engine,
                 "host": socket.gethostname(),
                 "pid": os.getpid(),
@@ -119,19 +134,35 @@ class RunRecord:
             },
         )
 
+    def evaluations(self) -> list[ResolvedEvaluation]:
+        """As they were resolved when the run began. Raises `UnknownRun` for a record without them."""
+        kept = read_json(self.folder / RESOLVED)
+        try:
+            return [ResolvedEvaluation.model_validate(item) for item in kept or []]
+        except (ValidationError, TypeError):
+            what = f"the record of {self.id} is of another version"
+            hint = "the same vlmhb run command writes it anew and reuses what is there"
+            raise UnknownRun(what, where=str(self.folder / RESOLVED), hint=hint) from None
+
+    def linked(self, evaluation_id: str, *, stage: str) -> str | None:
+        """The fingerprint of the artifact that `evaluations/<id>/<stage>` leads to."""
+        link = self.folder / "evaluations" / evaluation_id / stage
+        return link.readlink().name if link.is_symlink() else None
+
     def end(self, outcomes: Sequence[Outcome], *, status: str, exit_code: int) -> None:
         ended = {"ended": _now(), "status": status, "exit_code": exit_code}
         evaluations = [item.summary() for item in outcomes]
         write_json(self.folder / "run.json", {**self.state(), **ended, "evaluations": evaluations})
 
-    def link(self, evaluation_id: str, *, stage: str, fingerprint: str) -> None:
-        """`evaluations/<id>/<stage>`, relative, so that a moved workspace stays whole."""
+    def link(self, evaluation_id: str, *, stage: str, fingerprint: str, called: str | None = None) -> None:
+        """`evaluations/<id>/<called>` (the stage's name), relative, so that a moved workspace stays whole."""
         folder = self.folder / "evaluations" / evaluation_id
         folder.mkdir(parents=True, exist_ok=True)
-        fresh = folder / f".{stage}.{os.getpid()}"
+        name = called or stage
+        fresh = folder / f".{name}.{os.getpid()}"
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(os.path.relpath(self._workspace.artifact(stage, fingerprint).folder, folder))
-        fresh.replace(folder / stage)
+        fresh.replace(folder / name)
 
 
 def _now() -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-STAGES = ("prepare", "infer", "evaluate", "report")
+STAGES = ("prepare", "infer", "score", "evaluate", "report", "import")
 
 
 def main(argv: list[str]) -> int:

@@ -97,7 +97,27 @@ class Prediction(Record):
     cost: float | None = None
     error: SampleError | None = None
     server: str | None = None
-    imported_from: str | None = None  # fingerprint of the artifact whose record this is
+    imported_from: str | None = (
+        None  # fingerprint of the artifact whose record this is, or the tool that an answers file came from
+    )
+
+
+class AnswerRecord(Record):
+    """One line of an answers file that knows more than ids and texts: `import` writes it, a replay reads it.
+
+    `origin` names the tool that asked the model: such a record was never timed here."""
+
+    sample_id: str
+    status: Status = "ok"
+    text: str | None = None
+    error: SampleError | None = None
+    finish_reason: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    latency_s: float | None = None
+    ttft_s: float | None = None
+    tpot_s: float | None = None
+    origin: str | None = None
 
 
 class Score(Record):
@@ -177,6 +197,27 @@ class MetricsFile(Record):
     extraction: ExtractionRate | None = None
 
 
+class PartsEntry(Record):
+    """`parts/<file>` of one metric: float64, (planned samples, width), a NaN row where the score is undefined."""
+
+    file: str
+    version: str
+    params: dict[str, Any] = {}
+    width: int
+    average: str  # how metrics.json averages it; the parts themselves add up to the pooled value
+    direction: Literal["higher", "lower"]
+    binary: bool = False
+
+
+class PartsIndex(Record):
+    """`parts/index.json`. Two evaluations can be paired sample by sample where `ids_sha256` is equal."""
+
+    contract_version: int = CONTRACT_VERSION
+    planned: int
+    ids_sha256: str  # over the sample ids in planned order, each followed by a line end
+    metrics: dict[str, PartsEntry]
+
+
 class InferSummary(Record):
     """`infer/out/summary.json`."""
 
@@ -187,6 +228,41 @@ class InferSummary(Record):
     wall_s: float = 0.0  # this attempt only
     errors: dict[str, int] = {}  # error kind -> samples
     server: dict[str, Any] = {}  # what the server said of itself (/v1/models)
+
+
+class SomeIds(Record):
+    """How many sample ids, and the first of them."""
+
+    count: int = 0
+    first: tuple[str, ...] = ()
+
+
+class TheirMetric(Record):
+    """Mean of the values that another tool stored with its answers, in its own unit and direction."""
+
+    mean: float
+    n: int
+
+
+class ImportSummary(Record):
+    """`import/out/summary.json`.
+
+    `surplus`: rows of the file that belong to no sample; `missing`: samples without a row. `differ`: samples whose
+    question is not in the prompt that the tool recorded, out of `compared`."""
+
+    contract_version: int = CONTRACT_VERSION
+    format: str  # as found
+    tool: str = ""  # with its version, where the file says it
+    rows: int
+    matched: int
+    matched_by: Literal["id", "position"]
+    statuses: dict[str, int] = {}
+    surplus: SomeIds = SomeIds()
+    missing: SomeIds = SomeIds()
+    compared: int = 0
+    differ: SomeIds = SomeIds()
+    metrics: dict[str, TheirMetric] = {}
+    warnings: tuple[str, ...] = ()
 
 
 class BackendScore(Record):

@@ -12,6 +12,7 @@ from vlmhb_stages.events import EventWriter
 from vlmhb_stages.paths import EVENTS, resolve
 from vlmhb_stages.spec import read_spec
 
+MODULES = {"import": "import_"}  # stages whose name cannot be a module's
 EXIT_CRASHED = 70
 EXIT_DISK_FULL = 5
 EXIT_BAD_USE = 2
@@ -47,7 +48,7 @@ def _run(stage: str, *, events: EventWriter) -> int:
         events.emit("fatal", code="VHB501", message=f"the spec is for {spec.stage}, not for {stage}")
         return EXIT_BAD_USE
     events.emit("start", stage=stage)
-    code: int = import_module(f"vlmhb_stages.{stage}").run(spec, events=events)
+    code: int = import_module(f"vlmhb_stages.{MODULES.get(stage, stage)}").run(spec, events=events)
     return code
 
 

@@ -12,6 +12,14 @@ from pydantic import Field
 from vlmhb_stages.contracts import Record
 
 
+class UnpackLimits(Record):
+    """How far an archive is trusted; beyond them it is refused, and the message names the member."""
+
+    max_gib: float = 50.0  # of everything in it, unpacked
+    max_files: int = 1_000_000
+    max_ratio: float = 200.0  # unpacked over packed; the first 256 MiB are free
+
+
 class PrepareSpec(Record):
     """Reads `/vlmhb/in/dataset` (ro); writes `out/inputs/{samples.jsonl,media.json,media/}` and
     `out/labels/labels.jsonl`.
@@ -21,8 +29,10 @@ class PrepareSpec(Record):
     """
 
     stage: Literal["prepare"] = "prepare"
-    loader: str  # a name in vlmhb_benchmarks.loaders.LOADERS
+    loader: str  # a name in vlmhb_benchmarks.loaders.LOADERS; `auto`: told by what lies there
     dataset: str = "/vlmhb/in/dataset"
+    archive: str | None = None  # name of a .zip or .tar[.gz|.bz2|.xz] in `dataset`: unpacked first
+    unpack: UnpackLimits = UnpackLimits()
     params: dict[str, Any] = {}  # loader parameters from the card: file, columns, delimiter ...
     task_type: str = "ocr"
     prompt: str | None = None  # replaces every question (card's or row's prompt)
@@ -154,11 +164,15 @@ class EvaluateSpec(Record):
 
 
 class ImportSpec(Record):
-    """Turns another tool's prediction file into `out/answers.jsonl` (AnswerRecord), for a replayed inference."""
+    """Turns another tool's prediction file into `out/answers.jsonl` (AnswerRecord), for a replayed inference.
+
+    Also writes `out/summary.json` (ImportSummary). The benchmark's own ids and their order are in `inputs`."""
 
     stage: Literal["import"] = "import"
-    format: str  # vlmevalkit | lmms-eval | evalscope | lighteval | inspect | upstream | jsonl
+    format: str  # auto | vlmevalkit | lmms-eval | evalscope | lighteval | inspect | upstream | jsonl
     source: str = "/vlmhb/in/source"
+    inputs: str = "/vlmhb/in/inputs"
+    ids: Literal["auto", "id", "position"] = "auto"  # how rows of the source find their samples
     id_key: str | None = (
         None  # field of the source that holds our sample ids, where the format's own does not
     )

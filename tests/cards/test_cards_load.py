@@ -17,6 +17,7 @@ tasks: [vqa, ocr]
 decoding: {temperature: 0.5}
 """
 BENCHMARK = "name: pages\nloader: jsonl\npath: data\nmetrics: [cer]\n"
+METRIC = "name: mine\nclass_path: mine:score\n"
 IMAGE = "name: box\ntag: example/box:1\n"
 
 
@@ -51,9 +52,38 @@ def test_user_folders_with_subfolders_and_several_documents(tmp_path: Path) -> N
     assert registry.find_image("box").tag == "example/box:1"
 
 
-def test_a_flat_folder_holds_cards_of_every_kind(tmp_path: Path) -> None:
-    write(tmp_path / "all.yaml", f"{MODEL}---\n{BENCHMARK}---\nkind: image\n{IMAGE}")
+def test_metric_cards_tell_themselves_by_their_class_path(tmp_path: Path) -> None:
+    write(tmp_path / "metrics" / "m.yaml", METRIC)
+    write(tmp_path / "flat.yml", METRIC.replace("mine", "other") + "version: 2\n")
+    own = "name: user\nframework: F\ninterface: python\nclass_path: a:B\ntasks: [ocr]\n"
+    write(tmp_path / "model.yaml", own)
     registry = load_registry(user_dirs=[tmp_path])
+    assert [(card.name, card.version) for card in registry.metrics] == [("mine", None), ("other", "2")]
+    assert registry.find_model("user", None).class_path == "a:B"
+    assert registry.find_metric("nothing") is None
+
+
+def test_mistakes_in_metric_cards(tmp_path: Path) -> None:
+    write(tmp_path / "a.yaml", "name: Mine\nclass_path: no_colon\ndirection: up\n")
+    lines = lines_of(tmp_path)
+    assert [line.split(":")[1].strip() for line in lines] == [
+        "field name",
+        "field class_path",
+        "field direction",
+    ]
+    write(tmp_path / "a.yaml", METRIC)
+    write(tmp_path / "b.yaml", METRIC)
+    assert lines_of(tmp_path) == [
+        f"VHB202: 'mine' is described twice, in {tmp_path / 'b.yaml'}; hint: the other one is in {tmp_path / 'a.yaml'}"
+    ]
+
+
+def test_a_flat_folder_holds_cards_of_every_kind(tmp_path: Path) -> None:
+    write(
+        tmp_path / "all.yaml", f"{MODEL}---\n{BENCHMARK}---\nkind: image\n{IMAGE}---\nkind: metric\n{METRIC}"
+    )
+    registry = load_registry(user_dirs=[tmp_path])
+    assert registry.find_metric("mine")
     assert registry.find_model("mine", None) and registry.find_benchmark("pages", None)
     assert registry.find_image("box")
 
@@ -81,7 +111,7 @@ def test_every_mistake_of_every_file_is_told_with_its_line(tmp_path: Path) -> No
         f"field tasks.1: input should be {task_types}, in {a}, row 3",
         f"a model card knows no field framwork, in {a}, row 4; hint: did you mean 'framework'?",
         f"key 'name' stands twice, in {tmp_path / 'b.yaml'}, row 2",
-        f"cannot tell what this card describes, in {c}, row 1; hint: write kind: model, benchmark or image",
+        f"cannot tell what this card describes, in {c}, row 1; hint: write kind: model, benchmark, metric or image",
         f"field retry.attempts: {number}, in {e}, row 8",
         f"the model card has no field framework, in {d}, row 1",
         f"the model card has no field interface, in {d}, row 1",

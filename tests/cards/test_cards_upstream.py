@@ -1,10 +1,11 @@
 """vlm_base.csv of every generation (T1, T2 b)."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from vlmhb.cards import find_vlm_base, load_registry, read_vlm_base
-from vlmhb.contracts import ModelCard, UpstreamClass
+from vlmhb.contracts import ModelCard, TaskType, UpstreamClass
 from vlmhb.errors import ErrorList
 
 HEADER = "framework;model_family;model_name;docker_image;git_python_package;python_package;module;class_name"
@@ -26,7 +27,7 @@ def test_the_current_generation(tmp_path: Path) -> None:
         framework="Hugging Face",
         interface="upstream",
         image=IMAGE,
-        tasks=("vqa", "ocr", "kie", "classification"),
+        tasks=get_args(TaskType),
         params={"model_name": "Qwen2.5-VL-3B-Instruct"},
         upstream=UpstreamClass(
             python_package="model_qwen2_5_vl", module="models", class_name="Qwen2_5_VLModel"

@@ -286,15 +286,15 @@ def test_a_path_with_a_card_keeps_the_cards_metrics(world: World) -> None:
 
 
 def test_datasets_that_are_not_there(world: World) -> None:
-    world.write("junk/readme.txt", "x")
-    world.dataset("Datasets/RPOSorting/sorted")
+    world.write("junk/readme.md", "x")
+    world.dataset("Datasets/Weighing/scales")
     header = "dataset;task;model_name;dataset_path;metrics"
     rows = [
         "brought;;ocr-engine;;",
         "mine;;chat;no/such;CER",
         "mine;;chat;junk;CER",
         "pages;VQA;chat;;CER",
-        "sorted;RPOSorting;chat;;CER",
+        "scales;Weighing;chat;;CER",
         "zzzzzzz;;chat;;CER",
     ]
     assert world.errors(header, *rows) == [
@@ -302,11 +302,12 @@ def test_datasets_that_are_not_there(world: World) -> None:
         "hint: give their folder in the column dataset_path",
         "VHB204: no file or folder 'no/such', in u.csv, row 3, column dataset_path; "
         "hint: relative paths start at the current folder or at the config's",
-        "VHB205: no known dataset in junk, in u.csv, row 4, column dataset_path; hint: known: a folder with "
-        "annotation.csv, samples.jsonl, or img/ and box/; a .jsonl, .tsv or annotation .csv file",
+        "VHB205: no known dataset in junk, in u.csv, row 4, column dataset_path; hint: known: annotation.csv, "
+        "samples.jsonl, .tsv, parquet and arrow files, PDF or image files beside their texts, the folders of SROIE, "
+        "FUNSD, XFUND, CORD and COCO-Text, <class>/images and <class>/jsons; any of them in a .zip or .tar",
         "VHB201: benchmark 'pages' has no task 'VQA', in u.csv, row 5, column task; hint: its task is 'OCR'",
-        "VHB104: task 'RPOSorting' cannot be run, in u.csv, row 6, column task; "
-        "hint: known: vqa, ocr, kie, classification, rpoclassification",
+        "VHB104: task 'Weighing' cannot be run, in u.csv, row 6, column task; "
+        "hint: known: ocr, vqa, kie, classification, tables, parsing, sorting, rpoclassification, rposorting",
         "VHB201: no benchmark 'zzzzzzz', in u.csv, row 7, column dataset; "
         "hint: make a card, a folder Datasets/VQA/zzzzzzz, or give the column dataset_path",
     ]
@@ -542,3 +543,30 @@ def test_resolving_writes_nothing(world: World) -> None:
     before = sorted(world.root.rglob("*"))
     world.one(UPSTREAM, "demo_mini;VQA;hf;Qwen2-VL-2B-Instruct;;CER")
     assert sorted(world.root.rglob("*")) == sorted([*before, world.root / "u.csv"])
+
+
+@pytest.mark.parametrize(
+    ("task", "task_type", "target"),
+    [("RPOClassification", "classification", "classes"), ("RPOSorting", "sorting", "order")],
+)
+def test_the_prototypes_page_sets(world: World, task: str, task_type: str, target: str) -> None:
+    for name in ("images/1/1.jpg", "jsons/1.json", "classes.json"):
+        world.write(f"Datasets/{task}/rpo_set/{name}", "{}")
+    header = "dataset;task;model_name;metrics"
+    found = world.one(header, f"rpo_set;{task};Qwen2-VL-2B-Instruct;page_accuracy").benchmark
+    assert (found.loader, found.task, found.task_type) == ("rpo", task, task_type)
+    assert found.params == {"target": target}
+
+
+def test_an_archive_is_left_to_prepare(world: World) -> None:
+    world.write("packed.zip", "PK")
+    found = world.one("dataset;model_name;dataset_path;metrics", "mine;chat;packed.zip;CER")
+    assert (found.benchmark.loader, found.benchmark.task) == ("auto", "VQA")
+
+
+@pytest.mark.parametrize("model", ["ocr-engine", "chat"])
+def test_new_task_types_are_refused_by_models_that_do_not_take_them(world: World, model: str) -> None:
+    world.dataset("Datasets/tables/t")
+    (error,) = world.errors("dataset;task;model_name;metrics", f"t;tables;{model};CER")
+    assert error.startswith(f"VHB203: model '{model}' takes ")
+    assert "asks tables" in error

@@ -4,12 +4,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vlmhb.contracts import BenchmarkCard, EvaluationRow, ModelCard, Place, ResolvedEvaluation
+from vlmhb.contracts import (
+    BenchmarkCard,
+    EvaluationRow,
+    FoundMetric,
+    ModelCard,
+    Place,
+    ResolvedEvaluation,
+)
 from vlmhb.engines.base import ImageSpec
 from vlmhb.plan.explain import changed_fields, nearest_change
 from vlmhb.plan.fingerprint import fingerprint, infer_identity, model_identity, prepare_identity
+from vlmhb.plan.metrics import backends_of, metric_mounts
 from vlmhb.plan.model import Facts
 from vlmhb.plan.planner import plan_evaluation, plan_stage
+from vlmhb.plan.specs import evaluate_spec, score_spec
 from vlmhb.store.hashing import TreeHash
 from vlmhb.store.manifest import Manifest
 from vlmhb_stages.specs import Decoding, RetryPolicy
@@ -213,3 +222,83 @@ def test_changes_are_listed_by_field_and_shortened() -> None:
     ]
     assert nearest_change([], {"a": 1}) is None
     assert nearest_change([{"a": 2, "b": 2}, {"a": 2, "b": 1}], {"a": 1, "b": 1}) == "a 2→1"
+
+
+# --- metrics that are not ours -------------------------------------------------------------------
+
+HEAVY = FoundMetric(name="heavy", module="h", attribute="score", image="reg.example/Box:1")
+OWN = FoundMetric(name="own", module="o", attribute="score", path=Path("/code/o.py"), inside="o.py")
+SCORED = EVALUATION.model_copy(
+    update={"metrics": ("cer", "heavy", "own"), "user_metrics": (HEAVY, OWN)},
+)
+SCORED_FACTS = FACTS.model_copy(
+    update={
+        "stage_code": {**FACTS.stage_code, "score": "s"},
+        "metric_versions": {"cer": "1", "heavy": "a" * 64, "own": "b" * 64},
+        "backend_images": {HEAVY.image: IMAGE},
+    }
+)
+
+
+def seal_until_reused(view: View, facts: Facts) -> None:
+    for _ in range(4):
+        for stage in plan_evaluation(SCORED, facts, view).stages:
+            if stage.fingerprint:
+                view.manifests[stage.fingerprint] = manifest(stage.fingerprint, inputs="i", labels="l")
+
+
+def test_a_backend_is_planned_between_infer_and_evaluate() -> None:
+    planned = plan_evaluation(SCORED, SCORED_FACTS, View()).stages
+    assert [(stage.name, stage.reason) for stage in planned[1:]] == [
+        ("infer", "follows prepare; only samples that differ are asked"),
+        ("score-reg.example-box-1", "follows infer"),
+        ("evaluate", "follows score"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "decisions"),
+    [
+        ({}, ["reuse", "reuse"]),
+        ({"heavy": "c" * 64}, ["run", "run"]),  # what follows a stage that must run is not known yet
+        ({"own": "c" * 64}, ["reuse", "run"]),
+    ],
+)
+def test_new_code_of_a_metric_runs_what_uses_it(change: dict[str, str], decisions: list[str]) -> None:
+    view = View()
+    seal_until_reused(view, SCORED_FACTS)
+    versions = {**SCORED_FACTS.metric_versions, **change}
+    facts = SCORED_FACTS.model_copy(update={"metric_versions": versions})
+    assert [stage.decision for stage in plan_evaluation(SCORED, facts, view).stages[2:]] == decisions
+
+
+def test_another_image_of_a_backend_runs_it_anew() -> None:
+    view = View()
+    seal_until_reused(view, SCORED_FACTS)
+    other = IMAGE.model_copy(update={"identity": "sha256:2"})
+    facts = SCORED_FACTS.model_copy(update={"backend_images": {HEAVY.image: other}})
+    assert plan_evaluation(SCORED, facts, view).stages[2].decision == "run"
+
+
+def test_specs_name_each_metric_where_it_is_scored() -> None:
+    (backend,) = backends_of(SCORED)
+    score = score_spec(SCORED, backend, versions=SCORED_FACTS.metric_versions)
+    evaluate = evaluate_spec(SCORED, versions=SCORED_FACTS.metric_versions, annotation=False, legacy_stem="x")
+    assert score.metrics == ("heavy",)
+    assert [(item.name, item.version, item.path) for item in score.user_metrics] == [
+        ("heavy", "a" * 12, None)
+    ]
+    assert evaluate.metrics == ("cer", "heavy", "own")
+    assert [(item.name, item.path) for item in evaluate.user_metrics] == [("own", "/vlmhb/in/metrics/own")]
+    assert [(item.name, item.folder) for item in evaluate.backends] == [
+        ("reg.example-box-1", "/vlmhb/in/backends/reg.example-box-1")
+    ]
+    assert [(mount.source, mount.target) for mount in metric_mounts((HEAVY, OWN))] == [
+        (Path("/code/o.py"), "/vlmhb/in/metrics/own/o.py")
+    ]
+
+
+def test_two_images_with_one_slug_are_two_backends() -> None:
+    other = HEAVY.model_copy(update={"name": "other", "image": "reg.example/box:1"})
+    both = EVALUATION.model_copy(update={"user_metrics": (HEAVY, other)})
+    assert [item.name for item in backends_of(both)] == ["reg.example-box-1", "reg.example-box-1-2"]

@@ -116,6 +116,7 @@ CHANGES = {
     "error_policy": Change("stop"),
     "budget": Change("5"),
     "prompt": Change("Read it."),
+    "extraction": Change("answer_marker"),
     "tags": Change(("a", "b")),
 }
 
@@ -154,7 +155,9 @@ def identities(root: Path, values: dict[str, Any]) -> dict[str, str]:
 
 
 def fingerprints(evaluation: ResolvedEvaluation, facts: Facts) -> dict[str, str]:
-    evaluate = evaluate_identity(evaluation, facts, inputs="i", labels="l", predictions="p")
+    evaluate = evaluate_identity(
+        evaluation, facts, read={"inputs": "i", "labels": "l", "predictions": "p"}, backends={}
+    )
     return {
         "prepare": fingerprint(prepare_identity(evaluation, facts)),
         "infer": fingerprint(infer_identity(evaluation, facts, inputs="i")),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from vlmhb_stages.__main__ import main
-from vlmhb_stages.run_stage import EXIT_BAD_USE, EXIT_CRASHED, EXIT_DISK_FULL, run_stage
+from vlmhb_stages.__main__ import STAGES, main
+from vlmhb_stages.run_stage import EXIT_BAD_USE, EXIT_CRASHED, EXIT_DISK_FULL, MODULES, run_stage
 from vlmhb_stages.specs import PrepareSpec
 
 
@@ -101,4 +102,10 @@ def test_a_disk_that_refuses_the_last_words_too(root: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("argv", [[], ["no-such-stage"], ["prepare", "infer"]])
 def test_usage(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(argv) == 2
-    assert capsys.readouterr().err.startswith("usage: kit.pyz prepare|infer|evaluate|report")
+    assert capsys.readouterr().err.startswith(f"usage: kit.pyz {'|'.join(STAGES)}")
+
+
+def test_every_stage_has_its_module() -> None:
+    """Also the one whose name is a word of Python."""
+    for name in STAGES:
+        assert callable(import_module(f"vlmhb_stages.{MODULES.get(name, name)}").run)

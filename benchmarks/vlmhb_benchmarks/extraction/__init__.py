@@ -5,7 +5,13 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from vlmhb_benchmarks.extraction.base import Extracted, Extraction
-from vlmhb_benchmarks.extraction.marker import ANSWER_MARKER
+from vlmhb_benchmarks.extraction.choices import CHOICE_LETTER
+from vlmhb_benchmarks.extraction.marker import ANSWER_MARKER, ANSWER_MARKER_REQUIRED
+from vlmhb_benchmarks.extraction.mathvista import MATHVISTA
+from vlmhb_benchmarks.extraction.mmmu import MMMU
+from vlmhb_benchmarks.extraction.plain import BOXED, JSON, LAST_LINE
+from vlmhb_benchmarks.extraction.prototype import CLASS_INDEX, PAGE_ORDER
+from vlmhb_benchmarks.extraction.verdicts import YES_NO
 from vlmhb_benchmarks.metrics.base import Context
 
 __all__ = ["EXTRACTIONS", "Extracted", "Extraction", "UnknownExtraction", "get_extraction"]
@@ -23,7 +29,20 @@ NONE = Extraction(
     on_miss="cannot miss",
     rule=_whole,
 )
-EXTRACTIONS: tuple[Extraction, ...] = (NONE, ANSWER_MARKER)
+EXTRACTIONS: tuple[Extraction, ...] = (
+    NONE,
+    ANSWER_MARKER,
+    ANSWER_MARKER_REQUIRED,
+    LAST_LINE,
+    JSON,
+    BOXED,
+    CHOICE_LETTER,
+    MMMU,
+    MATHVISTA,
+    YES_NO,
+    CLASS_INDEX,
+    PAGE_ORDER,
+)
 
 
 class UnknownExtraction(KeyError):

@@ -24,3 +24,18 @@ ANSWER_MARKER = Extraction(
     on_miss="the whole reply",
     rule=after_marker,
 )
+
+
+def after_marker_or_nothing(reply: str, context: Context) -> Extracted:
+    found = after_marker(reply, context)
+    return found if found.found else Extracted(text="", found=False)
+
+
+ANSWER_MARKER_REQUIRED = Extraction(
+    name="answer_marker_required",
+    version="1",
+    description="as answer_marker, but a reply without the marker has no answer",
+    source="EvalScope 1.14.1, ChartQA adapter",
+    on_miss="nothing, so the sample is wrong",
+    rule=after_marker_or_nothing,
+)

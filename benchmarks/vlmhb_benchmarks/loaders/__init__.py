@@ -10,13 +10,27 @@ from vlmhb_benchmarks.loaders.annotation import load_annotation
 from vlmhb_benchmarks.loaders.base import (
     ImageAbsent,
     ImageBase64,
+    ImageBytes,
     ImageFile,
     Loader,
     LoaderError,
+    PdfBytes,
+    PdfPage,
     RawImage,
     RawSample,
 )
+from vlmhb_benchmarks.loaders.coco_text import load_coco_text
+from vlmhb_benchmarks.loaders.cord import load_cord
+from vlmhb_benchmarks.loaders.due import load_due
+from vlmhb_benchmarks.loaders.entity_lines import load_entity_lines
+from vlmhb_benchmarks.loaders.funsd import load_funsd
 from vlmhb_benchmarks.loaders.jsonl import load_jsonl
+from vlmhb_benchmarks.loaders.kie_folder import load_kie_folder
+from vlmhb_benchmarks.loaders.kleister import load_kleister
+from vlmhb_benchmarks.loaders.pages import load_pages
+from vlmhb_benchmarks.loaders.parquet import load_parquet
+from vlmhb_benchmarks.loaders.pubtabnet import load_pubtabnet
+from vlmhb_benchmarks.loaders.rpo import load_rpo
 from vlmhb_benchmarks.loaders.sroie import load_sroie
 from vlmhb_benchmarks.loaders.tsv import load_tsv
 
@@ -24,9 +38,12 @@ __all__ = [
     "LOADERS",
     "ImageAbsent",
     "ImageBase64",
+    "ImageBytes",
     "ImageFile",
     "Loader",
     "LoaderError",
+    "PdfBytes",
+    "PdfPage",
     "RawImage",
     "RawSample",
     "load",
@@ -36,7 +53,18 @@ LOADERS: Mapping[str, Loader] = {
     "annotation": load_annotation,
     "jsonl": load_jsonl,
     "tsv": load_tsv,
+    "parquet": load_parquet,
     "sroie": load_sroie,
+    "funsd": load_funsd,
+    "cord": load_cord,
+    "coco_text": load_coco_text,
+    "kie_folder": load_kie_folder,
+    "rpo": load_rpo,
+    "pages": load_pages,
+    "pubtabnet": load_pubtabnet,
+    "kleister": load_kleister,
+    "entity_lines": load_entity_lines,
+    "due": load_due,
 }
 
 

@@ -74,6 +74,7 @@ class RawSample:
     metadata: Mapping[str, str] = field(default_factory=dict)
     label_metadata: Mapping[str, str] = field(default_factory=dict)
     choices: tuple[str, ...] | None = None
+    list_choices: bool = True  # False: the question names them itself, so they are not listed below it
     response_schema: Mapping[str, Any] | None = None
     problem: str | None = None
 
@@ -85,6 +86,10 @@ class LoaderError(Exception):
         self.message, self.file, self.row, self.hint = message, file, row, hint
         place = file if row is None else f"{file}, row {row}"
         super().__init__(f"{message}, in {place}")
+
+
+class BadRow(Exception):
+    """Why one row cannot be used: it becomes the `problem` of its sample, and the others go on."""
 
 
 class Loader(Protocol):
@@ -102,6 +107,34 @@ def check_params(params: Mapping[str, Any], *, known: tuple[str, ...], loader: s
             file="card",
             hint=f"it knows: {', '.join(known) or 'none'}",
         )
+
+
+def choice(params: Mapping[str, Any], name: str, *, of: tuple[str, ...]) -> str:
+    """A parameter that is one of a few words; the first is the default. Raises `LoaderError`."""
+    value = params.get(name, of[0])
+    if value not in of:
+        hint = f"{', '.join(of[:-1])} or {of[-1]}"
+        raise LoaderError(f"{name} {value} is unknown", file="card", hint=hint)
+    return str(value)
+
+
+def texts(params: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+    """A parameter that is a text or a list of texts; None where it is not given. Raises `LoaderError`."""
+    value = params.get(name)
+    values = [value] if isinstance(value, str) else value
+    if values is None:
+        return None
+    if not isinstance(values, list | tuple) or not all(isinstance(item, str) for item in values):
+        raise LoaderError(f"{name} must be a text or a list of texts", file="card")
+    return tuple(values)
+
+
+def whole(params: Mapping[str, Any], name: str) -> int | None:
+    """A parameter that is a whole number from 1; None where it is not given. Raises `LoaderError`."""
+    value = params.get(name)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise LoaderError(f"{name} must be a whole number from 1", file="card")
+    return value
 
 
 def find_file(root: Path, *, name: str | None, defaults: tuple[str, ...]) -> Path:

@@ -19,6 +19,7 @@ Flag = Literal[
     "invalid_json",
     "invalid_structure",  # JSON that breaks its schema, a table that is no table
     "no_schema",  # nothing to check the structure against
+    "failed",  # the metric's own code raised an exception (metrics of users only)
     "unknown_type",  # a benchmark with a rule per question type, and no rule for this one
 ]
 Average = Literal["mean", "micro", "corpus"]
@@ -49,6 +50,14 @@ class MetricInfo:
     def range(self) -> str:
         top = "∞" if self.highest is None else f"{self.highest:g}"
         return f"{self.lowest:g}..{top}"
+
+
+class MetricError(ValueError):
+    """A metric cannot be computed over this set (too many classes): a user's mistake, said in a line with a hint."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        self.message, self.hint = message, hint
+        super().__init__(message)
 
 
 @dataclass(frozen=True, kw_only=True)

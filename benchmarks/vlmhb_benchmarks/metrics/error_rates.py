@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vlmhb_benchmarks.metrics.base import MetricInfo, SampleScore, best, undefined
-from vlmhb_benchmarks.metrics.distance import levenshtein
+from vlmhb_benchmarks.metrics.batch import Pairs, ScoreColumns, numbers
+from vlmhb_benchmarks.metrics.distance import distance_function, levenshtein
 from vlmhb_benchmarks.metrics.text import normalise
 
 _TWO_BLANKS = re.compile(r"\s\s+")
@@ -17,15 +18,17 @@ _EMPTY_RULE = (
 )
 
 
-def characters(text: str) -> str:
-    """jiwer's default units of CER: code points of the text without its outer white space."""
-    return text.strip()
+# jiwer's default units of CER: code points of the text without its outer white space.
+characters = str.strip
 
 
 def words(text: str) -> list[str]:
     """jiwer's default units of WER: runs of two or more white spaces become one blank, split on blanks.
 
     A single line break or NBSP does not separate words."""
+    plain = text.split()
+    if " ".join(plain) == text:  # nothing but single blanks: the usual case, without a regular expression
+        return plain
     return [word for word in _TWO_BLANKS.sub(" ", text).strip().split(" ") if word]
 
 
@@ -47,6 +50,23 @@ class ErrorRate:
         answer = self.units(prediction)
         chosen = best((self._against(answer, reference) for reference in references), key=lambda rate: -rate)
         return chosen or undefined("empty_reference")
+
+    def score_batch(self, predictions: Sequence[str], references: Sequence[Sequence[str]]) -> ScoreColumns:
+        """As `score` of each pair."""
+        import numpy as np
+
+        pairs = Pairs.of(references)
+        gold = list(map(self.units, pairs.references))
+        answers = pairs.spread(list(map(self.units, predictions)))
+        edits, lengths = numbers(distance_function(), gold, answers), numbers(len, gold)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rates = edits / lengths
+        blank = lengths == 0
+        if blank.any():
+            rates[blank] = np.where(edits[blank] == 0, 0.0, np.nan)
+        parts = np.column_stack([edits, lengths])
+        parts[np.isnan(rates)] = np.nan
+        return pairs.best(rates, parts=parts, sign=-1.0, flag="empty_reference")
 
     def missing(self, references: Sequence[str]) -> SampleScore:
         """Every unit of the reference deleted: 1. A blank reference: undefined, as silence is never right."""
@@ -79,9 +99,15 @@ def _info(name: str, *, what: str, source: str) -> MetricInfo:
         description=what,
         source=source,
         empty_rule=_EMPTY_RULE,
+        average="micro",
+        deviations=_DEVIATIONS,
     )
 
 
+_DEVIATIONS = (
+    "jiwer raises on an empty reference (4.x: counts insertions) and ends the evaluation; the prototype reads "
+    "`NA` and the empty text as `nan`"
+)
 _JIWER = "Morris et al. 2004 (10.21437/Interspeech.2004-668); units as in jiwer 3 defaults"
 _NORMALISED = "as {}, after NFC, case folding, ё→е, quotes unified, white space collapsed"
 

@@ -7,12 +7,24 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from vlmhb_benchmarks.metrics.anls import ANLS, ANLS_DOCVQA
+from vlmhb_benchmarks.metrics.anls import ANLS, ANLS_DOCVQA, ANLS_EVALSCOPE, ANLS_STRICT
+from vlmhb_benchmarks.metrics.answers import ANSWER_METRICS
 from vlmhb_benchmarks.metrics.base import Metric, MetricInfo
 from vlmhb_benchmarks.metrics.bleu import BLEU
+from vlmhb_benchmarks.metrics.classes import CLASS_METRICS
 from vlmhb_benchmarks.metrics.error_rates import CER, CER_NORM, WER, WER_NORM
-from vlmhb_benchmarks.metrics.kie import KIE_F1, KIE_PRECISION, KIE_RECALL
-from vlmhb_benchmarks.metrics.matching import EDIT_SIMILARITY, EXACT_MATCH, EXACT_MATCH_NORM
+from vlmhb_benchmarks.metrics.fields import FIELD_METRICS
+from vlmhb_benchmarks.metrics.generation import GENERATION_METRICS
+from vlmhb_benchmarks.metrics.layout import LAYOUT_METRICS
+from vlmhb_benchmarks.metrics.matching import (
+    EDIT_SIMILARITY,
+    EDIT_SIMILARITY_NORM,
+    EXACT_MATCH,
+    EXACT_MATCH_NORM,
+)
+from vlmhb_benchmarks.metrics.ranking import RANKING_METRICS
+from vlmhb_benchmarks.metrics.suites import SUITE_METRICS
+from vlmhb_benchmarks.metrics.tables import TABLE_METRICS
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -26,13 +38,21 @@ BUILT_IN: tuple[Metric, ...] = (
     WER_NORM,
     ANLS,
     ANLS_DOCVQA,
+    ANLS_EVALSCOPE,
+    ANLS_STRICT,
     EXACT_MATCH,
     EXACT_MATCH_NORM,
     BLEU,
-    KIE_F1,
-    KIE_PRECISION,
-    KIE_RECALL,
+    *GENERATION_METRICS,
+    *ANSWER_METRICS,
+    *FIELD_METRICS,
+    *TABLE_METRICS,
+    *LAYOUT_METRICS,
+    *RANKING_METRICS,
+    *CLASS_METRICS,
+    *SUITE_METRICS,
     EDIT_SIMILARITY,
+    EDIT_SIMILARITY_NORM,
 )
 ALIASES = {"anls@docvqa": "anls_docvqa"}
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Callable, Iterable
 
 _DOUBLE_QUOTES = "«»„“”‟″〃＂"
 _SINGLE_QUOTES = "‘’‚‛‹›′`´ʼ＇"
-_FOLDED = str.maketrans(
-    {"ё": "е"} | dict.fromkeys(_DOUBLE_QUOTES, '"') | dict.fromkeys(_SINGLE_QUOTES, "'"),
-)
+_QUOTES = str.maketrans(dict.fromkeys(_DOUBLE_QUOTES, '"') | dict.fromkeys(_SINGLE_QUOTES, "'"))
+_ANY_QUOTE = re.compile(f"[{_DOUBLE_QUOTES}{_SINGLE_QUOTES}]")
+TextRule = Callable[[str], str]
 
 
 def collapse(text: str) -> str:
@@ -18,15 +20,27 @@ def collapse(text: str) -> str:
 
 def lower_collapse(text: str) -> str:
     """The normalisation of the official DocVQA scorer: lower case, white space collapsed."""
-    return collapse(text.lower())
+    return " ".join(text.lower().split())
 
 
 def normalise(text: str) -> str:
     """Unicode NFC, case folded, ё as е, one kind of each quote, white space collapsed.
 
     Case folding can leave decomposed characters behind, hence NFC on both sides of it."""
+    if text.isascii():  # nothing to compose or to fold but case and the backtick
+        return " ".join(text.lower().replace("`", "'").split())
     composed = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-    return collapse(composed.translate(_FOLDED))
+    composed = composed.replace("ё", "е")
+    if _ANY_QUOTE.search(composed):  # a translation costs more than the rest together
+        composed = composed.translate(_QUOTES)
+    return collapse(composed)
+
+
+def apply_all(rule: TextRule, texts: Iterable[str]) -> list[str]:
+    """`rule` of each text. The most used rule runs without a Python call per text."""
+    if rule is lower_collapse:
+        return list(map(" ".join, map(str.split, map(str.lower, texts))))
+    return list(map(rule, texts))
 
 
 def is_blank(text: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import vlmhb
-from vlmhb.contracts import BenchmarkCard, ImageCard, ModelCard
+from vlmhb.contracts import BenchmarkCard, ImageCard, MetricCard, ModelCard
 from vlmhb.errors import BadCard, ErrorList, VlmhbError
 
 from .frameworks import framework_key
@@ -65,7 +65,7 @@ def _key(card: Card) -> _Key:
         return (ModelCard, framework_key(card.framework), card.name)
     if isinstance(card, BenchmarkCard):
         return (BenchmarkCard, card.task.casefold(), card.name)
-    return (ImageCard, "", card.name)
+    return (type(card), "", card.name)
 
 
 def _registry(cards: Iterable[Card]) -> Registry:
@@ -74,4 +74,5 @@ def _registry(cards: Iterable[Card]) -> Registry:
         models=tuple(card for card in ordered if isinstance(card, ModelCard)),
         benchmarks=tuple(card for card in ordered if isinstance(card, BenchmarkCard)),
         images=tuple(card for card in ordered if isinstance(card, ImageCard)),
+        metrics=tuple(card for card in ordered if isinstance(card, MetricCard)),
     )

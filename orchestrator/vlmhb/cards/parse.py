@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from vlmhb.contracts import BenchmarkCard, ImageCard, ModelCard
+from vlmhb.contracts import BenchmarkCard, ImageCard, MetricCard, ModelCard
 from vlmhb.errors import BadCard, VlmhbError
 from vlmhb.reading.names import name_hint
 from vlmhb.reading.nodes import Node, SyntaxFault
@@ -20,9 +20,15 @@ from vlmhb.reading.yamlnodes import parse_yaml
 
 from .frameworks import canonical_framework
 
-Card = ModelCard | BenchmarkCard | ImageCard
-CARD_TYPES: Mapping[str, type[Card]] = {"model": ModelCard, "benchmark": BenchmarkCard, "image": ImageCard}
-_TELLING_FIELD = {"interface": "model", "loader": "benchmark", "tag": "image"}
+Card = ModelCard | BenchmarkCard | ImageCard | MetricCard
+CARD_TYPES: Mapping[str, type[Card]] = {
+    "model": ModelCard,
+    "benchmark": BenchmarkCard,
+    "image": ImageCard,
+    "metric": MetricCard,
+}
+# The first that a card has tells its kind: a model of the user's own has a class_path as well.
+_TELLING_FIELD = {"interface": "model", "loader": "benchmark", "tag": "image", "class_path": "metric"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +77,7 @@ def _parse(data: Any, *, kind: str | None, node: Node | None, file: str, origin:
     told = str(data.get("kind") or kind or _told_kind(data))
     if told not in CARD_TYPES or (kind is not None and told != kind):
         what = "cannot tell what this card describes" + (f" (kind '{told}')" if told else "")
-        hint = f"write kind: {kind}" if kind else "write kind: model, benchmark or image"
+        hint = f"write kind: {kind}" if kind else "write kind: model, benchmark, metric or image"
         return ParsedCards(cards=(), errors=(BadCard(what, where=where, hint=hint),))
     fields = {name: value for name, value in data.items() if name != "kind"}
     try:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vlmhb.contracts import BenchmarkCard, ImageCard, ModelCard
+from vlmhb.contracts import BenchmarkCard, ImageCard, MetricCard, ModelCard
 from vlmhb.errors import UnknownName
 from vlmhb.reading.names import name_hint
 
 from .frameworks import same_framework
+from .tasks import task_type_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class Registry:
     models: tuple[ModelCard, ...] = ()
     benchmarks: tuple[BenchmarkCard, ...] = ()
     images: tuple[ImageCard, ...] = ()
+    metrics: tuple[MetricCard, ...] = ()
 
     def find_model(self, name: str, framework: str | None, *, where: str = "") -> ModelCard:
         """`framework` may be None when only one model has the name. Raises `UnknownName`."""
@@ -64,9 +66,14 @@ class Registry:
         names = _names(self.images)
         raise UnknownName(f"no image '{name}'", where=where, hint=name_hint(name, names))
 
+    def find_metric(self, name: str) -> MetricCard | None:
+        """A metric of the users' own; None: it may be built in or come from a package."""
+        return next((card for card in self.metrics if card.name == name), None)
+
 
 def has_task(card: BenchmarkCard, task: str) -> bool:
-    return task.strip().casefold() in (card.task.casefold(), card.task_type)
+    """By the card's own word for it, else by the kind of task that the word means."""
+    return task.strip().casefold() == card.task.casefold() or task_type_of(task) == card.task_type
 
 
 def _names(cards: Sequence[ImageCard]) -> list[str]:

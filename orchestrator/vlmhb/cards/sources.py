@@ -14,7 +14,7 @@ from .parse import ParsedCards, parse_data, parse_file
 
 _PACKAGED = {"model": "vlmhb_models", "benchmark": "vlmhb_benchmarks"}
 GROUPS = {"model": "vlmhb.models", "benchmark": "vlmhb.benchmarks", "image": "vlmhb.images"}
-_FOLDERS = {"model": "models", "benchmark": "benchmarks", "image": "images"}
+_FOLDERS = {"model": "models", "benchmark": "benchmarks", "image": "images", "metric": "metrics"}
 _ENDS = (".yaml", ".yml")
 
 
@@ -33,7 +33,7 @@ def image_cards(folder: Path) -> list[ParsedCards]:
 
 
 def user_cards(folder: Path) -> list[ParsedCards]:
-    """Cards in `models/`, `benchmarks/`, `images/`, `images/<name>/`, and of any kind in the folder itself.
+    """Cards in `models/`, `benchmarks/`, `metrics/`, `images/`, `images/<name>/`, and of any kind in the folder itself.
 
     Raises `ConfigUnreadable` when there is no such folder."""
     if not folder.is_dir():

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from vlmhb.contracts import ModelCard, TaskType, UpstreamClass
+from vlmhb.contracts import ModelCard, UpstreamClass
 from vlmhb.errors import MissingValue, UnknownColumn, VlmhbError
 from vlmhb.reading.names import name_hint
 from vlmhb.reading.table import Table, TableRow, read_table
 
 from .frameworks import canonical_framework, framework_key
 from .parse import ParsedCards
+from .tasks import ALL_TASKS
 
 FILE_NAME = "vlm_base.csv"
-_TASKS: tuple[TaskType, ...] = ("vqa", "ocr", "kie", "classification")
 _REQUIRED = ("framework", "model_name", "docker_image", "python_package", "module", "class_name")
 _OPTIONAL = ("model_family", "git_python_package", "backend", "package_manager")
 _ALIASES = {"ClassName": "class_name"}
@@ -71,7 +71,7 @@ def _card(values: dict[str, str], *, origin: Path) -> ModelCard:
         framework=canonical_framework(values["framework"]),
         interface="upstream",
         image=values["docker_image"],
-        tasks=_TASKS,
+        tasks=ALL_TASKS,
         params={"model_name": values["model_name"]},
         upstream=UpstreamClass(
             module=values["module"], class_name=values["class_name"], python_package=values["python_package"]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -36,3 +40,49 @@ RunName = Annotated[
 ]
 
 DEFAULT_WORKSPACE = Path("workspace")
+
+KeepGoing = Annotated[
+    bool, typer.Option("--keep-going", help="Run the valid rows although others are wrong.")
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Only the first N samples of each benchmark.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """The options of `run` and `plan`: what is asked for."""
+
+    config: Config
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE
+    engine: EngineOption = None
+    keep_going: KeepGoing = False
+    limit: Limit = None
+    cards: CardsOption = None
+    vlm_base: VlmBaseOption = None
+
+
+def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose first argument becomes the options of `RunOptions`, as Typer reads them."""
+    hints = get_type_hints(RunOptions, include_extras=True)
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+
+    @wraps(command)
+    def called(**given: Any) -> None:
+        asked = {field.name: given.pop(field.name) for field in fields(RunOptions)}
+        command(RunOptions(**asked), **given)
+
+    shared = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.name == "config" else field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(RunOptions)
+    ]
+    keyword = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in own]
+    signature = inspect.Signature([*shared, *keyword])
+    called.__signature__ = signature  # type: ignore[attr-defined]  # what inspect reads; no stub knows it
+    called.__annotations__ = {name: item.annotation for name, item in signature.parameters.items()}
+    return called

@@ -40,6 +40,7 @@ KINDS: Mapping[str, Kind] = {
     "error_policy": "text",
     "budget": "text",
     "prompt": "exact",
+    "extraction": "text",
     "tags": "list",
 }
 
@@ -50,7 +51,7 @@ MEANINGS: Mapping[str, str] = {
     "model_name": "name of a model card or of a row of vlm_base.csv",
     "system_prompt": "file in SystemPrompts/, or a path",
     "prompt_collection": "CSV in PromptCollections/<task>/, or a path; a .txt is one prompt for all samples",
-    "metrics": "list of metric names; [] skips the evaluation",
+    "metrics": "list of metric names, module:attribute or file.py:attribute; [] skips the evaluation",
     "only_evaluate_metrics": "evaluate an existing answers file, run no model",
     "metrics_aggregators": "legacy files to write: by_id, by_doc_question, by_doc_type, general",
     "filter_doc_class": "only samples of this doc_class, compared exactly",
@@ -73,6 +74,7 @@ MEANINGS: Mapping[str, str] = {
     "error_policy": "stop, continue or tolerate:N%",
     "budget": "most that this evaluation may cost",
     "prompt": "the prompt for all samples, as text",
+    "extraction": "rule that takes the answer out of a reply, instead of the card's: vlmhb metrics extractions",
     "tags": "words for filtering reports",
 }
 
@@ -113,6 +115,7 @@ _ALIASES: Mapping[str, str] = {
     "файл_ответов": "answers_file",
     "бюджет": "budget",
     "промпт": "prompt",
+    "извлечение": "extraction",
     "метки": "tags",
 }
 

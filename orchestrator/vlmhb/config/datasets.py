@@ -5,28 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import vlmhb
-from vlmhb.cards import Registry
-from vlmhb.contracts import BenchmarkCard, EvaluationRow, LoaderName, TaskType
+from vlmhb.cards import TASK_TYPES, Registry, is_page_set, task_type_of
+from vlmhb.contracts import BenchmarkCard, EvaluationRow, TaskType
+from vlmhb.dataset_files import is_archive
 from vlmhb.errors import BadDataset, BadValue, DatasetMissing, UnknownName
 from vlmhb.reading.names import name_hint, nearest
 
 from .problems import Problems, Sources
 from .roots import Roots, first_existing
 
-ANNOTATIONS = ("annotation.csv", "annotations.csv")
 DEFAULT_TASK = "VQA"
 EXAMPLES = Path(vlmhb.__file__).resolve().parents[2] / "user_configs"  # of the checkout, where there is one
-_TASK_TYPES: dict[str, TaskType] = {
-    "vqa": "vqa",
-    "ocr": "ocr",
-    "kie": "kie",
-    "classification": "classification",
-    "rpoclassification": "classification",
+# What is asked of data that no card describes and whose row names no task.
+_TASK_OF_LAYOUT = {"sroie": "OCR", "coco_text": "OCR", "pages": "OCR", "kie_folder": "KIE", "cord": "KIE"}
+# What the prototype's scripts asked of such a folder.
+_PAGE_SETS: dict[TaskType, dict[str, Any]] = {
+    "classification": {"params": {"target": "classes"}},
+    "sorting": {"params": {"target": "order"}, "extraction": "page_order"},
 }
 _FORMATS = (
-    "a folder with annotation.csv, samples.jsonl, or img/ and box/; a .jsonl, .tsv or annotation .csv file"
+    "annotation.csv, samples.jsonl, .tsv, parquet and arrow files, PDF or image files beside their texts, the folders "
+    "of SROIE, FUNSD, XFUND, CORD and COCO-Text, <class>/images and <class>/jsons; any of them in a .zip or .tar"
 )
 
 
@@ -68,7 +70,7 @@ def _of_card(
     problems: Problems, *, card: BenchmarkCard, folder: Path | None, sources: Sources
 ) -> FoundDataset:
     """The card's own data; when they are not there, a prototype folder of the same name."""
-    path = first_existing(_card_paths(card, sources=sources)) if card.path else None
+    path = first_existing(card_paths(card, sources=sources)) if card.path else None
     if path is not None:
         if folder is not None and folder != path:
             problems.warn(f"the card's data are used, not the folder {folder}", column="dataset")
@@ -81,11 +83,12 @@ def _of_card(
     if card.path is None:
         raise DatasetMissing(what, where=where, hint="give their folder in the column dataset_path")
     place = sources.workspace / "datasets" / card.path
-    hint = f"put them at {place} or give the column dataset_path"
+    ways = f"put them at {place} or give the column dataset_path"
+    hint = f"vlmhb benchmarks fetch {card.name} downloads them; or {ways}" if card.hub else ways
     raise DatasetMissing(what, where=where, hint=hint)
 
 
-def _card_paths(card: BenchmarkCard, *, sources: Sources) -> Iterator[Path]:
+def card_paths(card: BenchmarkCard, *, sources: Sources) -> Iterator[Path]:
     name = card.path or ""
     if Path(card.origin).is_absolute():
         yield Path(card.origin).parent / name
@@ -120,31 +123,28 @@ def _unknown(problems: Problems, *, registry: Registry, roots: Roots) -> Unknown
 
 
 def _by_layout(problems: Problems, *, path: Path) -> FoundDataset:
-    """A benchmark made up from what lies there."""
-    layout = detect_layout(path)
-    column = "dataset_path" if problems.row.dataset_path is not None else "dataset"
+    """A benchmark made up from what lies there; only `prepare` looks into an archive."""
+    row = problems.row
+    layout = "auto" if is_archive(path) else detect_layout(path)
+    if row.task is not None and is_page_set(row.task) and layout not in ("annotation", "auto"):
+        layout = "rpo"
     if layout is None:
-        raise BadDataset(
-            f"no known dataset in {path}", where=problems.where(column), hint=f"known: {_FORMATS}"
-        )
-    task = problems.row.task or ("OCR" if layout == "sroie" else DEFAULT_TASK)
-    task_type = _TASK_TYPES.get(task.casefold())
+        where = problems.where("dataset_path" if row.dataset_path is not None else "dataset")
+        raise BadDataset(f"no known dataset in {path}", where=where, hint=f"known: {_FORMATS}")
+    task = row.task or _TASK_OF_LAYOUT.get(layout, DEFAULT_TASK)
+    task_type = task_type_of(task)
     if task_type is None:
-        hint = f"known: {', '.join(_TASK_TYPES)}"
+        hint = f"known: {', '.join(TASK_TYPES)}"
         raise BadValue(f"task '{task}' cannot be run", where=problems.where("task"), hint=hint)
-    card = BenchmarkCard(name=problems.row.dataset, task=task, task_type=task_type, loader=layout)
+    fields: dict[str, Any] = {"name": row.dataset, "task": task, "task_type": task_type, "loader": layout}
+    if layout == "rpo":
+        fields |= _PAGE_SETS.get(task_type, {})
+    card = BenchmarkCard.model_validate(fields)
     return FoundDataset(benchmark=card, path=path)
 
 
-def detect_layout(path: Path) -> LoaderName | None:
+def detect_layout(path: Path) -> str | None:
     """The loader for what lies at `path`; None when nothing is recognised."""
-    if path.is_file():
-        by_suffix: dict[str, LoaderName] = {".csv": "annotation", ".jsonl": "jsonl", ".tsv": "tsv"}
-        return by_suffix.get(path.suffix.lower())
-    if any((path / name).is_file() for name in ANNOTATIONS):
-        return "annotation"
-    if (path / "samples.jsonl").is_file():
-        return "jsonl"
-    if (path / "img").is_dir() and (path / "box").is_dir():
-        return "sroie"
-    return None
+    from vlmhb_benchmarks.loaders.detect import detect_layout as detect
+
+    return detect(path)

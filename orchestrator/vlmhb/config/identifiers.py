@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from vlmhb.contracts import EvaluationRow
-
-_MAX = 100  # characters: it is a folder's name
+from vlmhb.naming import slug
 
 
 def evaluation_ids(rows: Sequence[EvaluationRow]) -> tuple[str, ...]:
@@ -28,9 +26,3 @@ def evaluation_ids(rows: Sequence[EvaluationRow]) -> tuple[str, ...]:
         used.add(unique)
         ids.append(unique)
     return tuple(ids)
-
-
-def slug(text: str) -> str:
-    """Lower case; letters of any script, digits, dots and underscores stay, the rest becomes one hyphen."""
-    name = re.sub(r"[^\w.]+", "-", text.casefold()).strip("-.")
-    return name[:_MAX] or "evaluation"

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vlmhb.dataset_files import is_archive
 from vlmhb.errors import BadDataset, BadValue
 from vlmhb.reading.names import name_hint
 
 from .datasets import FoundDataset
 from .problems import Problems
 
-_CHEAP = ("annotation", "jsonl")  # the others hold images, or a file per sample: left to `prepare`
+_CHEAP = (
+    "annotation",
+    "jsonl",
+)  # the others hold images, or a file per sample, or are packed: left to `prepare`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,7 @@ def selected_pairs(problems: Problems, *, dataset: FoundDataset) -> tuple[Pair, 
     Raises `BadValue` for a filter that nothing passes, `BadDataset` when the file cannot be read."""
     row = problems.row
     needed = row.prompt_collection or row.filter_doc_class or row.filter_question_type
-    if not needed or dataset.benchmark.loader not in _CHEAP:
+    if not needed or dataset.benchmark.loader not in _CHEAP or is_archive(dataset.path):
         return None
     pairs = read_pairs(dataset)
     doc_classes = [pair.doc_class for pair in pairs]

@@ -59,7 +59,7 @@ def _resolve_row(problems: Problems, *, id_: str, sources: Sources) -> ResolvedE
     model = problems.attempt(lambda: find_model(problems, sources=sources))
     dataset = problems.attempt(lambda: find_dataset(problems, sources=sources))
     scoring = problems.attempt(
-        lambda: find_scoring(problems, benchmark=dataset.benchmark if dataset else None)
+        lambda: find_scoring(problems, benchmark=dataset.benchmark if dataset else None, sources=sources)
     )
     answers = None
     if model is not None:
@@ -106,6 +106,9 @@ def _evaluation(
         concurrency=row.concurrency or model.card.concurrency,
         metrics=scoring.metrics,
         primary=scoring.primary,
+        user_metrics=scoring.user_metrics,
+        extraction=scoring.extraction,
+        gate=scoring.gate,
         aggregators=scoring.aggregators,
         profile=scoring.profile,
         error_policy=row.error_policy or "continue",

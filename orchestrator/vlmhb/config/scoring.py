@@ -1,16 +1,23 @@
-"""Metrics of a row: names checked against what is installed, the card's defaults, what is skipped."""
+"""How a row is scored: metrics, extraction, gate and averages, checked before anything runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from vlmhb.contracts import BenchmarkCard
-from vlmhb.errors import ErrorList, UnknownName, VlmhbError
+from vlmhb.contracts import BenchmarkCard, FoundMetric
+from vlmhb.errors import BadCard, ErrorList, UnknownName, VlmhbError
 from vlmhb.reading.names import name_hint
 
-from .problems import Problems
+from .metricnames import NamedMetric, find_metrics
+from .problems import Problems, Sources
 from .rows import AGGREGATORS
+
+T = TypeVar("T")
+_AVERAGE = re.compile(r"macro:[^/:\s]+(/[^/:\s]+)*|all:[^/:\s]+")
+_AVERAGE_HINT = "write macro:<key>, macro:<key>/<key> or all:<key>, of metadata keys"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,50 +25,104 @@ class Scoring:
     """`metrics` () = the evaluation is skipped."""
 
     metrics: tuple[str, ...]
+    user_metrics: tuple[FoundMetric, ...]
     primary: str | None
     aggregators: tuple[str, ...]
     profile: str
+    extraction: str
+    gate: str | None
 
 
-def find_scoring(problems: Problems, *, benchmark: BenchmarkCard | None) -> Scoring:
+def find_scoring(problems: Problems, *, benchmark: BenchmarkCard | None, sources: Sources) -> Scoring:
     """`benchmark` None: it was not found, the row's own names are checked all the same.
 
-    Raises `ErrorList` of `UnknownName`."""
+    Raises `ErrorList` of `UnknownName`, `BadCard`, `BadValue`."""
     row = problems.row
-    defaults = benchmark.metrics if benchmark is not None else ()
-    wanted = row.metrics if row.metrics is not None else defaults
-    metrics = canonical_metrics(wanted, where=problems.where("metrics"))
+    card = benchmark or BenchmarkCard(name=row.dataset, loader="jsonl")
+    found = _Checks()
+    metrics = found.of(lambda: _metrics(problems, card=card, sources=sources)) or ()
+    primary = found.of(lambda: _of_card(card.primary, card=card, field="primary", sources=sources))
+    gate = found.of(lambda: _of_card(card.gate, card=card, field="gate", sources=sources))
+    extraction = found.of(lambda: _extraction(problems, card=card)) or "none"
+    found.of(lambda: _check_averages(card))
+    if found.errors:
+        raise ErrorList(found.errors)
     if row.metrics is None and benchmark is not None and not metrics:
         problems.warn("no metrics, so the answers will not be evaluated", column="metrics")
-    primary = None
-    if benchmark is not None and benchmark.primary is not None:
-        primary = canonical_metrics([benchmark.primary], where=benchmark.origin)[0]
+    names = tuple(metric.name for metric in metrics)
+    users = {item.user.name: item.user for item in (*metrics, *_some(gate)) if item.user is not None}
     return Scoring(
-        metrics=metrics,
-        primary=primary if primary in metrics else next(iter(metrics), None),
+        metrics=names,
+        user_metrics=tuple(users.values()),
+        primary=primary.name if primary and primary.name in names else next(iter(names), None),
         aggregators=row.metrics_aggregators if row.metrics_aggregators is not None else AGGREGATORS,
         profile=row.metrics_profile or "default",
+        extraction=extraction,
+        gate=gate.name if gate else None,
     )
 
 
-def canonical_metrics(names: Sequence[str], *, where: str) -> tuple[str, ...]:
-    """Names as the metrics write themselves, each once; a version or an import path stays as given.
+class _Checks:
+    """Collects the mistakes of several look-ups."""
 
-    Raises `ErrorList` of `UnknownName`, one for each unknown name."""
-    from vlmhb_benchmarks.metrics import BrokenMetric, UnknownMetric, get_metric, list_metrics
+    def __init__(self) -> None:
+        self.errors: list[VlmhbError] = []
 
-    found: dict[str, None] = {}
-    errors: list[VlmhbError] = []
-    for name in names:
+    def of(self, look_up: Callable[[], T]) -> T | None:
         try:
-            metric = get_metric(name)
-        except UnknownMetric:
-            hint = name_hint(name, [info.name for info in list_metrics()]) or "vlmhb metrics list shows all"
-            errors.append(UnknownName(f"unknown metric '{name}'", where=where, hint=hint))
-        except BrokenMetric as error:
-            errors.append(UnknownName(f"metric '{name}' does not load: {error}", where=where))
-        else:
-            found.setdefault(name if "@" in name or ":" in name else metric.info.name)
+            return look_up()
+        except ErrorList as several:
+            self.errors.extend(several.errors)
+        except VlmhbError as error:
+            self.errors.append(error)
+        return None
+
+
+def _some(metric: NamedMetric | None) -> tuple[NamedMetric, ...]:
+    return () if metric is None else (metric,)
+
+
+def _metrics(problems: Problems, *, card: BenchmarkCard, sources: Sources) -> tuple[NamedMetric, ...]:
+    row = problems.row
+    if row.metrics is not None:
+        return find_metrics(row.metrics, where=problems.where("metrics"), sources=sources)
+    return find_metrics(card.metrics, where=_field(card, "metrics"), sources=sources)
+
+
+def _of_card(name: str | None, *, card: BenchmarkCard, field: str, sources: Sources) -> NamedMetric | None:
+    if name is None:
+        return None
+    return next(iter(find_metrics([name], where=_field(card, field), sources=sources)))
+
+
+def _extraction(problems: Problems, *, card: BenchmarkCard) -> str:
+    """The row's, else the card's. Raises `UnknownName`."""
+    from vlmhb_benchmarks.extraction import EXTRACTIONS, UnknownExtraction, get_extraction
+
+    name = problems.row.extraction
+    where = problems.where("extraction") if name is not None else _field(card, "extraction")
+    wanted = name if name is not None else card.extraction
+    try:
+        rule = get_extraction(wanted)
+    except UnknownExtraction:
+        names = [rule.name for rule in EXTRACTIONS]
+        hint = name_hint(wanted, names) or "vlmhb metrics extractions shows all"
+        raise UnknownName(f"unknown extraction '{wanted}'", where=where, hint=hint) from None
+    return f"{rule.name}@{rule.version}" if "@" in wanted else rule.name
+
+
+def _check_averages(card: BenchmarkCard) -> None:
+    """Raises `ErrorList` of `BadCard`."""
+    given = {"headline": [card.headline] if card.headline else [], "averages": list(card.averages)}
+    errors = [
+        BadCard(f"'{name}' is no average", where=_field(card, field), hint=_AVERAGE_HINT)
+        for field, names in given.items()
+        for name in names
+        if not _AVERAGE.fullmatch(name)
+    ]
     if errors:
         raise ErrorList(errors)
-    return tuple(found)
+
+
+def _field(card: BenchmarkCard, field: str) -> str:
+    return f"{card.origin or card.name}, field {field}"

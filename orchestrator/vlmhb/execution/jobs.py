@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,6 +14,7 @@ from vlmhb.engines.base import Mount, Network
 from vlmhb.execution.session import Session
 from vlmhb.execution.stages import Companion, StageJob
 from vlmhb.plan.fingerprint import annotation_name, model_identity
+from vlmhb.plan.metrics import BackendPlan, metric_mounts, own_metrics
 from vlmhb.plan.model import Facts
 from vlmhb.plan.specs import (
     PREVIOUS,
@@ -22,6 +24,7 @@ from vlmhb.plan.specs import (
     infer_spec,
     legacy_stem,
     prepare_spec,
+    score_spec,
 )
 from vlmhb.store.artifacts import Artifact
 from vlmhb.store.files import read_json
@@ -128,26 +131,61 @@ def network_of(url: str | None, *, container: bool) -> Network:
     return "host" if local and container else "egress"
 
 
-def evaluate_job(chain: Chain, *, session: Session, prepared: Manifest, inferred: Manifest) -> StageJob:
-    inputs = session.workspace.artifact("prepare", prepared.fingerprint).out
-    predictions = session.workspace.artifact("infer", inferred.fingerprint)
-    mounts = [
-        Mount(source=predictions.out, target="/vlmhb/in/predictions"),
-        Mount(source=inputs / "labels", target="/vlmhb/in/labels"),
-        Mount(source=inputs / "inputs", target="/vlmhb/in/inputs"),
-    ]
-    annotation = annotation_name(chain.evaluation, chain.facts)
-    if annotation is not None:
-        source = dataset_mount(chain.evaluation) / annotation
-        mounts.append(Mount(source=source, target="/vlmhb/in/annotation.csv"))
-    spec = evaluate_spec(
-        chain.evaluation, legacy_stem=legacy_stem(chain.evaluation, created=inferred.created)
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """The sealed artifacts that everything behind an inference reads."""
+
+    prepared: Manifest
+    inferred: Manifest
+
+    def mounts(self, session: Session) -> tuple[Mount, ...]:
+        inputs = session.workspace.artifact("prepare", self.prepared.fingerprint).out
+        return (
+            Mount(source=self._predictions(session).out, target="/vlmhb/in/predictions"),
+            Mount(source=inputs / "labels", target="/vlmhb/in/labels"),
+            Mount(source=inputs / "inputs", target="/vlmhb/in/inputs"),
+        )
+
+    def reads(self, session: Session) -> tuple[tuple[Artifact, Manifest], ...]:
+        return ((self._predictions(session), self.inferred),)
+
+    def _predictions(self, session: Session) -> Artifact:
+        return session.workspace.artifact("infer", self.inferred.fingerprint)
+
+
+def score_job(chain: Chain, backend: BackendPlan, *, session: Session, answered: Answered) -> StageJob:
+    """A metric backend: in its own image, with what `evaluate` gets and the code of its metrics."""
+    return StageJob(
+        spec=score_spec(chain.evaluation, backend, versions=chain.facts.metric_versions),
+        image=chain.facts.backend_images[backend.image],
+        mounts=(*answered.mounts(session), *metric_mounts(backend.metrics)),
+        reads=answered.reads(session),
     )
-    if spec.answers is not None and chain.evaluation.answers_file is not None:
-        mounts.append(Mount(source=chain.evaluation.answers_file, target=spec.answers))
+
+
+def evaluate_job(
+    chain: Chain, *, session: Session, answered: Answered, scored: Mapping[str, Manifest]
+) -> StageJob:
+    """`scored`: sealed scores of metric backends, by backend."""
+    evaluation = chain.evaluation
+    annotation = annotation_name(evaluation, chain.facts)
+    spec = evaluate_spec(
+        evaluation,
+        versions=chain.facts.metric_versions,
+        annotation=annotation is not None,
+        legacy_stem=legacy_stem(evaluation, created=answered.inferred.created),
+    )
+    mounts = [*answered.mounts(session), *metric_mounts(own_metrics(evaluation))]
+    if annotation is not None and spec.annotation is not None:
+        mounts.append(Mount(source=dataset_mount(evaluation) / annotation, target=spec.annotation))
+    if spec.answers is not None and evaluation.answers_file is not None:
+        mounts.append(Mount(source=evaluation.answers_file, target=spec.answers))
+    for backend in spec.backends:
+        scores = session.workspace.artifact("score", scored[backend.name].fingerprint)
+        mounts.append(Mount(source=scores.out, target=backend.folder))
     return StageJob(
         spec=spec,
         image=chain.facts.stages_image,
         mounts=tuple(mounts),
-        reads=((predictions, inferred),),
+        reads=answered.reads(session),
     )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from vlmhb_stages.contracts import CONTRACT_VERSION
+from vlmhb_stages.specs import ImportSpec
 
 from vlmhb.contracts import ResolvedEvaluation
+from vlmhb.plan.metrics import BackendPlan
 from vlmhb.plan.model import Facts
-from vlmhb.plan.specs import evaluate_spec, prepare_spec
+from vlmhb.plan.specs import evaluate_spec, prepare_spec, score_spec
 from vlmhb.store.hashing import sha256_json
 
 FINGERPRINT_VERSION = 1
 
 # Fields of a spec that cannot change its result (paths, names of files); all others are part of the identity.
 RUNTIME_SPEC_FIELDS = frozenset(
-    {"dataset", "predictions", "labels", "inputs", "annotation", "answers", "legacy_stem"}
+    {"dataset", "predictions", "labels", "inputs", "annotation", "answers", "legacy_stem", "backends"}
 )
 
 
@@ -64,20 +67,45 @@ def infer_identity(evaluation: ResolvedEvaluation, facts: Facts, *, inputs: str)
     }
 
 
-def evaluate_identity(
-    evaluation: ResolvedEvaluation, facts: Facts, *, inputs: str, labels: str, predictions: str
+def score_identity(
+    evaluation: ResolvedEvaluation, backend: BackendPlan, facts: Facts, *, read: dict[str, str]
 ) -> dict[str, Any]:
-    spec = evaluate_spec(evaluation, legacy_stem="")
+    """Of a metric backend. `read`: hashes of `inputs`, `labels` and `predictions`."""
+    spec = score_spec(evaluation, backend, versions=facts.metric_versions)
+    names = [metric.name for metric in backend.metrics]
+    return {
+        **_common("score", facts),
+        "image": facts.backend_images[backend.image].identity,
+        "params": _semantic(spec.model_dump(mode="json")),
+        "metric_versions": {name: facts.metric_versions.get(name) for name in names},
+        **read,
+    }
+
+
+def evaluate_identity(
+    evaluation: ResolvedEvaluation, facts: Facts, *, read: dict[str, str], backends: Mapping[str, str]
+) -> dict[str, Any]:
+    """`read` as for `score_identity`; `backends`: hashes of the scores that metric backends have made."""
+    annotation = annotation_sha(evaluation, facts)
+    elsewhere = {metric.name for metric in evaluation.user_metrics if metric.image is not None}
+    spec = evaluate_spec(
+        evaluation, versions=facts.metric_versions, annotation=annotation is not None, legacy_stem=""
+    )
     return {
         **_common("evaluate", facts),
         "params": _semantic(spec.model_dump(mode="json")),
-        "metric_versions": facts.metric_versions,
-        "inputs": inputs,
-        "labels": labels,
-        "predictions": predictions,
-        "annotation": annotation_sha(evaluation, facts),
+        "metric_versions": {k: v for k, v in facts.metric_versions.items() if k not in elsewhere},
+        "backends": dict(backends),
+        **read,
+        "annotation": annotation,
         "answers": facts.answers_sha256 if spec.answers else None,
     }
+
+
+def import_identity(spec: ImportSpec, facts: Facts, *, source: str, samples: str) -> dict[str, Any]:
+    """`source`: hash of the foreign file; `samples`: of the list of samples whose ids it is matched with."""
+    params = _semantic(spec.model_dump(mode="json"))
+    return {**_common("import", facts), "params": params, "source": source, "samples": samples}
 
 
 def report_identity(context: dict[str, Any], facts: Facts) -> dict[str, Any]:
@@ -93,7 +121,8 @@ def annotation_sha(evaluation: ResolvedEvaluation, facts: Facts) -> str | None:
 def annotation_name(evaluation: ResolvedEvaluation, facts: Facts) -> str | None:
     if evaluation.benchmark.loader != "annotation":
         return None
-    wanted = (evaluation.benchmark.params.get("file"), "annotation.csv", "annotations.csv")
+    own = (evaluation.dataset_path.name, evaluation.benchmark.params.get("file"))
+    wanted = (*own, "annotation.csv", "annotations.csv")
     return next((name for name in wanted if name in facts.dataset.files), None)
 
 

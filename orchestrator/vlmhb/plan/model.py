@@ -9,7 +9,7 @@ from vlmhb.engines.base import ImageSpec
 from vlmhb.store.hashing import TreeHash
 from vlmhb.store.manifest import Manifest
 
-Stage = Literal["prepare", "infer", "evaluate", "report"]
+Stage = Literal["prepare", "infer", "score", "evaluate", "report", "import"]
 Decision = Literal["reuse", "resume", "run", "skip"]
 
 
@@ -26,13 +26,15 @@ class Facts(Frozen):
     package_sha256: str | None = None  # a user's own model class
     system_sha256: str | None = None  # data that a venv takes from the machine (Tesseract's languages)
     answers_sha256: str | None = None
-    metric_versions: dict[str, str] = {}
+    metric_versions: dict[str, str] = {}  # of built-in metrics; the content's sha256 of the user's own
+    backend_images: dict[str, ImageSpec] = {}  # of metric backends, by the image's name
 
 
 class PlannedStage(Frozen):
     """`fingerprint` and `identity` are None while an earlier stage has yet to produce what they depend on."""
 
     stage: Stage
+    part: str = ""  # which of several: the metric backend of a `score` stage
     subject: str
     decision: Decision
     reason: str
@@ -41,6 +43,11 @@ class PlannedStage(Frozen):
     reopens: int | None = (
         None  # the attempt that was sealed with failed samples; a later one is taken as it is
     )
+
+    @property
+    def name(self) -> str:
+        """Of the link in the run's folder and of the stage's row in a plan: `score-<backend>`."""
+        return f"{self.stage}-{self.part}" if self.part else self.stage
 
 
 class PlannedEvaluation(Frozen):

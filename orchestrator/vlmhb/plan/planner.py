@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from vlmhb.contracts import ResolvedEvaluation
 from vlmhb.plan.explain import changed_files, nearest_change
-from vlmhb.plan.fingerprint import evaluate_identity, fingerprint, infer_identity, prepare_identity
+from vlmhb.plan.fingerprint import (
+    evaluate_identity,
+    fingerprint,
+    infer_identity,
+    prepare_identity,
+    score_identity,
+)
+from vlmhb.plan.metrics import BackendPlan, backends_of
 from vlmhb.plan.model import Facts, PlannedEvaluation, PlannedStage, Stage, StoreView
+from vlmhb.store.hashing import sha256_json
 from vlmhb.store.manifest import Manifest
 
 
@@ -16,7 +25,9 @@ def subject_of(evaluation: ResolvedEvaluation, *, stage: Stage) -> str:
     return benchmark if stage == "prepare" else f"{evaluation.model.name}×{benchmark}"
 
 
-def plan_stage(*, stage: Stage, subject: str, identity: dict[str, Any], view: StoreView) -> PlannedStage:
+def plan_stage(
+    *, stage: Stage, subject: str, identity: dict[str, Any], view: StoreView, part: str = ""
+) -> PlannedStage:
     """The decision for a stage whose identity is known. Raises `ArtifactEdited`."""
     mark = fingerprint(identity)
     decision, reason, reopens = "run", "never done before", None
@@ -39,6 +50,7 @@ def plan_stage(*, stage: Stage, subject: str, identity: dict[str, Any], view: St
     return PlannedStage.model_validate(
         {
             "stage": stage,
+            "part": part,
             "subject": subject,
             "decision": decision,
             "reason": reason,
@@ -70,18 +82,61 @@ def plan_infer(
     )
 
 
-def plan_evaluate(
-    evaluation: ResolvedEvaluation, facts: Facts, view: StoreView, *, prepared: Manifest, inferred: Manifest
+def plan_score(
+    evaluation: ResolvedEvaluation,
+    backend: BackendPlan,
+    facts: Facts,
+    view: StoreView,
+    *,
+    prepared: Manifest,
+    inferred: Manifest,
 ) -> PlannedStage:
+    """One metric backend over the answers."""
+    return plan_stage(
+        stage="score",
+        part=backend.name,
+        subject=f"{subject_of(evaluation, stage='score')} {backend.name}",
+        identity=score_identity(evaluation, backend, facts, read=_read(prepared, inferred)),
+        view=view,
+    )
+
+
+def plan_evaluate(
+    evaluation: ResolvedEvaluation,
+    facts: Facts,
+    view: StoreView,
+    *,
+    prepared: Manifest,
+    inferred: Manifest,
+    scored: Mapping[str, Manifest],
+) -> PlannedStage:
+    """`scored`: the sealed scores of the metric backends, by backend."""
     identity = evaluate_identity(
         evaluation,
         facts,
-        inputs=prepared.groups["inputs"],
-        labels=prepared.groups["labels"],
-        predictions=inferred.outputs["predictions.jsonl"],
+        read=_read(prepared, inferred),
+        backends={name: sha256_json(manifest.outputs) for name, manifest in scored.items()},
     )
     subject = subject_of(evaluation, stage="evaluate")
     return plan_stage(stage="evaluate", subject=subject, identity=identity, view=view)
+
+
+def plan_scoring(
+    evaluation: ResolvedEvaluation, facts: Facts, view: StoreView, *, prepared: Manifest, inferred: Manifest
+) -> list[PlannedStage]:
+    """Everything behind a sealed inference: metric backends, then `evaluate`, as far as can be known now."""
+    if not evaluation.metrics:
+        return []
+    stages = [
+        plan_score(evaluation, backend, facts, view, prepared=prepared, inferred=inferred)
+        for backend in backends_of(evaluation)
+    ]
+    scored = {stage.part: manifest for stage in stages if (manifest := _manifest(stage, view)) is not None}
+    if len(scored) == len(stages):
+        stages.append(
+            plan_evaluate(evaluation, facts, view, prepared=prepared, inferred=inferred, scored=scored)
+        )
+    return stages
 
 
 def plan_evaluation(evaluation: ResolvedEvaluation, facts: Facts, view: StoreView) -> PlannedEvaluation:
@@ -91,21 +146,37 @@ def plan_evaluation(evaluation: ResolvedEvaluation, facts: Facts, view: StoreVie
     if prepared is not None:
         stages.append(plan_infer(evaluation, facts, view, prepared=prepared))
         inferred = _manifest(stages[-1], view)
-        if inferred is not None and evaluation.metrics:
-            stages.append(plan_evaluate(evaluation, facts, view, prepared=prepared, inferred=inferred))
-    wanted: tuple[Stage, ...] = ("prepare", "infer", "evaluate")
-    for stage in wanted[len(stages) :]:
+        if inferred is not None:
+            stages += plan_scoring(evaluation, facts, view, prepared=prepared, inferred=inferred)
+    return PlannedEvaluation(id=evaluation.id, stages=(*stages, *_to_come(evaluation, known=stages)))
+
+
+def _to_come(evaluation: ResolvedEvaluation, *, known: list[PlannedStage]) -> list[PlannedStage]:
+    """The stages that cannot be planned yet."""
+    wanted: list[tuple[Stage, str]] = [("prepare", ""), ("infer", "")]
+    wanted += [("score", backend.name) for backend in backends_of(evaluation) if evaluation.metrics]
+    wanted.append(("evaluate", ""))
+    stages: list[PlannedStage] = []
+    for stage, part in wanted[len(known) :]:
         subject = subject_of(evaluation, stage=stage)
         if stage == "evaluate" and not evaluation.metrics:
             stages.append(
                 PlannedStage(stage=stage, subject=subject, decision="skip", reason="no metrics asked for")
             )
-        else:
-            reason = f"follows {stages[-1].stage}" + (
-                "; only samples that differ are asked" if stage == "infer" else ""
-            )
-            stages.append(PlannedStage(stage=stage, subject=subject, decision="run", reason=reason))
-    return PlannedEvaluation(id=evaluation.id, stages=tuple(stages))
+            continue
+        before = "infer" if stage == "score" else [*known, *stages][-1].stage
+        reason = f"follows {before}" + ("; only samples that differ are asked" if stage == "infer" else "")
+        stages.append(PlannedStage(stage=stage, part=part, subject=subject, decision="run", reason=reason))
+    return stages
+
+
+def _read(prepared: Manifest, inferred: Manifest) -> dict[str, str]:
+    """Hashes of what `score` and `evaluate` read; inputs and labels are groups of prepare's outputs."""
+    return {
+        "inputs": prepared.groups["inputs"],
+        "labels": prepared.groups["labels"],
+        "predictions": inferred.outputs["predictions.jsonl"],
+    }
 
 
 def _manifest(stage: PlannedStage, view: StoreView) -> Manifest | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from vlmhb_stages.specs import (
@@ -10,12 +11,16 @@ from vlmhb_stages.specs import (
     EvaluateSpec,
     HttpBackend,
     InferSpec,
+    MetricBackend,
     PrepareSpec,
     ReplayBackend,
+    ScoreSpec,
     SocketBackend,
 )
 
 from vlmhb.contracts import ResolvedEvaluation
+from vlmhb.dataset_files import is_archive
+from vlmhb.plan.metrics import BACKENDS, BackendPlan, backends_of, own_metrics, user_metric
 
 API_KEY_FILE = "/vlmhb/secrets/api_key"
 ANNOTATION = "/vlmhb/in/annotation.csv"
@@ -26,14 +31,18 @@ _NOT_IN_FILE_NAMES = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]')
 
 def prepare_spec(evaluation: ResolvedEvaluation) -> PrepareSpec:
     benchmark, row = evaluation.benchmark, evaluation.row
-    params = dict(benchmark.params)
-    if evaluation.dataset_path.is_file():
-        params["file"] = evaluation.dataset_path.name  # its folder is what is mounted
+    path, params = evaluation.dataset_path, dict(benchmark.params)
+    archive = is_archive(path)
+    if path.is_file() and not archive:
+        params["file"] = path.name  # its folder is what is mounted
     return PrepareSpec(
         loader=benchmark.loader,
+        archive=path.name if archive else None,
+        unpack=benchmark.unpack,
         params=params,
         task_type=benchmark.task_type,
         prompt=evaluation.prompt,
+        template=benchmark.template,
         prompts=evaluation.prompts,
         system_prompt=evaluation.system_prompt,
         filter_doc_class=row.filter_doc_class,
@@ -73,7 +82,20 @@ def backend_of(evaluation: ResolvedEvaluation, *, base_url: str | None) -> Backe
     return SocketBackend()
 
 
-def evaluate_spec(evaluation: ResolvedEvaluation, *, legacy_stem: str) -> EvaluateSpec:
+def score_spec(
+    evaluation: ResolvedEvaluation, backend: BackendPlan, *, versions: Mapping[str, str]
+) -> ScoreSpec:
+    return ScoreSpec(
+        metrics=tuple(metric.name for metric in backend.metrics),
+        user_metrics=tuple(user_metric(metric, versions=versions) for metric in backend.metrics),
+        extraction=evaluation.extraction,
+    )
+
+
+def evaluate_spec(
+    evaluation: ResolvedEvaluation, *, versions: Mapping[str, str], annotation: bool, legacy_stem: str
+) -> EvaluateSpec:
+    """`versions`: content hashes of user metrics by name. `annotation`: the dataset has such a file."""
     benchmark = evaluation.benchmark
     return EvaluateSpec(
         metrics=evaluation.metrics,
@@ -81,8 +103,20 @@ def evaluate_spec(evaluation: ResolvedEvaluation, *, legacy_stem: str) -> Evalua
         profile=evaluation.profile,
         aggregators=evaluation.aggregators,
         slices=benchmark.slices,
-        extraction=benchmark.extraction,
-        annotation=ANNOTATION if benchmark.loader == "annotation" else None,
+        extraction=evaluation.extraction,
+        user_metrics=tuple(user_metric(item, versions=versions) for item in own_metrics(evaluation)),
+        backends=tuple(
+            MetricBackend(
+                name=backend.name,
+                metrics=tuple(metric.name for metric in backend.metrics),
+                folder=f"{BACKENDS}/{backend.name}",
+            )
+            for backend in backends_of(evaluation)
+        ),
+        gate=evaluation.gate,
+        headline=benchmark.headline,
+        averages=benchmark.averages,
+        annotation=ANNOTATION if annotation else None,
         # the prototype pairs rows by position, so its numbers depend on the order in the file
         answers=answers_target(evaluation) if evaluation.profile == "upstream-0.1" else None,
         legacy_stem=legacy_stem,

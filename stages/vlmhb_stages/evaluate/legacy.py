@@ -12,7 +12,7 @@ from types import TracebackType
 from vlmhb_benchmarks.metrics import Metric
 
 from vlmhb_stages.evaluate.csvtext import Annotation, CsvFile, number
-from vlmhb_stages.evaluate.judge import Judged
+from vlmhb_stages.evaluate.judge import Judged, JudgedChunk
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "by_doc_question": ("doc_class", "question_type"),
@@ -75,7 +75,9 @@ class Totals:
 
 
 class LegacyWriter:
-    """Takes judged samples in planned order; the grouped files are written when it closes."""
+    """Takes judged samples in planned order; the grouped files are written when it closes.
+
+    Texts are scored as texts, a gate or not: upstream has none."""
 
     def __init__(
         self,
@@ -115,11 +117,14 @@ class LegacyWriter:
             self._write_groups()
             self._write_general()
 
-    def add(self, judged: Judged) -> None:
+    def add(self, chunk: JudgedChunk) -> None:
         """Upstream's files have no row for a sample without an answer."""
-        if not judged.answered:
-            return
-        scores = [judged.scores[index] for index in self._indices]
+        for judged in chunk.samples():
+            if judged.answered:
+                self._add(judged)
+
+    def _add(self, judged: Judged) -> None:
+        scores = [judged.score(index) for index in self._indices]
         start = (judged.sample.sample_id, judged.prediction.text or "")
         self._answers.write(start)
         if self._by_id:

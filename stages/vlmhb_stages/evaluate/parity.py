@@ -16,11 +16,10 @@ from vlmhb_stages.evaluate.summary import Override
 from vlmhb_stages.evaluate.table import Positions
 
 
-def answer_order(planned: Sequence[Planned], *, answers_file: Path | None) -> list[str]:
+def answer_order(ids: Sequence[str], *, answers_file: Path | None) -> list[str]:
     """Planned ids in the order of the user's answers file; upstream's own files are in planned order."""
-    ids = [sample.sample_id for sample in planned]
     if answers_file is None or answers_file.suffix.lower() != ".csv":
-        return ids
+        return list(ids)
     try:
         answers = read_answers(answers_file)
     except BadAnswers as error:
@@ -29,15 +28,16 @@ def answer_order(planned: Sequence[Planned], *, answers_file: Path | None) -> li
     return [found for found in answers.texts if found in wanted]
 
 
-def gold_table(planned: Sequence[Planned], labels: RecordIndex[Label]) -> Annotation:
+def gold_table(planned: Planned, labels: RecordIndex[Label]) -> Annotation:
     """Stands in for an annotation file where the benchmark has none."""
     rows = []
-    for sample in planned:
+    for sample in planned.samples():
         label = labels.get(sample.sample_id)
         answer = label.references[0] if label and label.references else ""
         rows.append((answer, sample.metadata.get("doc_class", ""), sample.metadata.get("question_type", "")))
-    ids = {sample.sample_id: position for position, sample in enumerate(planned)}
-    return Annotation(header=("answer", "doc_class", "question_type"), rows=tuple(rows), ids=ids)
+    return Annotation(
+        header=("answer", "doc_class", "question_type"), rows=tuple(rows), ids=planned.positions
+    )
 
 
 class Parity:
@@ -46,13 +46,13 @@ class Parity:
     def __init__(
         self,
         *,
-        planned: Sequence[Planned],
+        planned: Planned,
         predictions: RecordIndex[Prediction],
         annotation: Annotation,
         order: Sequence[str],
         metrics: tuple[LegacyMetric, ...],
     ) -> None:
-        self._ids = [sample.sample_id for sample in planned]
+        self._ids = planned.ids
         self._annotation, self._metrics = annotation, metrics
         self.names = frozenset(metric.name for metric in metrics)
         records = ((sample_id, predictions.get(sample_id)) for sample_id in order)

@@ -1,106 +1,144 @@
-"""The additive parts of every sample under every metric, kept as flat arrays: what aggregates are made of."""
+"""The additive parts of every sample under every metric, as arrays: what aggregates are made of."""
 
 from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from vlmhb_benchmarks.metrics.batch import ScoreColumns
 
-from vlmhb_stages.evaluate.judge import Judged
+from vlmhb_stages.evaluate.judge import JudgedChunk
 
 Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.int64]
-
-
-class Column:
-    """Parts of one metric. Samples where it is undefined have none."""
-
-    def __init__(self) -> None:
-        self._positions = array("q")
-        self._data = array("d")
-        self._width = 0
-
-    def add(self, position: int, parts: Sequence[float] | None) -> None:
-        if parts is not None:
-            self._positions.append(position)
-            self._data.extend(parts)
-            self._width = len(parts)
-
-    def freeze(self, count: int) -> Parts:
-        values = np.zeros((count, self._width))
-        defined = np.zeros(count, dtype=bool)
-        if self._width:
-            positions = np.array(self._positions)
-            values[positions] = np.array(self._data).reshape(-1, self._width)
-            defined[positions] = True
-        return Parts(values=values, defined=defined)
+Mask = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """(samples, width) values, zero where not `defined`."""
+    """One metric: `values` (samples,) and `parts` (samples, width), NaN where it is undefined."""
 
     values: Floats
-    defined: Any
+    parts: Floats
+
+    def defined(self, positions: Positions) -> Positions:
+        return positions[~np.isnan(self.values[positions])]
 
     def totals(self, positions: Positions) -> tuple[float, ...] | None:
         """Correctly rounded sums over the defined samples among `positions`; None if there are none."""
-        chosen = positions[self.defined[positions]]
+        chosen = self.defined(positions)
         if not len(chosen):
             return None
-        return tuple(math.fsum(column) for column in self.values[chosen].T.tolist())
+        return tuple(math.fsum(column) for column in self.parts[chosen].T.tolist())
 
-    def count(self, positions: Positions) -> int:
-        return int(self.defined[positions].sum())
+
+class Column:
+    """Grows chunk by chunk. `scored` beside `counted`: only where a gate makes them differ."""
+
+    def __init__(self) -> None:
+        self._values: list[Floats] = []
+        self._parts: list[Floats] = []
+        self._open: dict[int, ScoreColumns] = {}  # chunks as without the gate, by number
+
+    def add(self, counted: ScoreColumns, *, scored: ScoreColumns) -> None:
+        if scored is not counted:
+            self._open[len(self._values)] = scored
+        self._values.append(counted.values)
+        self._parts.append(counted.parts)
+
+    def freeze(self) -> Parts:
+        return _joined(self._values, self._parts)
+
+    def freeze_ungated(self) -> Parts | None:
+        """None where every sample came through the gate: the same as `freeze`."""
+        if not self._open:
+            return None
+        values, parts = list(self._values), list(self._parts)
+        for number, columns in self._open.items():
+            values[number], parts[number] = columns.values, columns.parts
+        return _joined(values, parts)
+
+
+def _joined(values: Sequence[Floats], parts: Sequence[Floats]) -> Parts:
+    """A chunk in which nothing is defined may have parts of no width."""
+    width = max((chunk.shape[1] for chunk in parts), default=0)
+    filled = (chunk if chunk.shape[1] == width else np.full((len(chunk), width), np.nan) for chunk in parts)
+    return Parts(
+        values=np.concatenate([np.empty(0), *values]), parts=np.concatenate([np.empty((0, width)), *filled])
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class SliceKey:
-    key: str
-    value: str
+class Groups:
+    """Samples by one metadata key: `codes` (samples,) are indices into `names`, -1 where there is no value."""
+
+    codes: Codes
+    names: tuple[str, ...]
+
+    def split(self, positions: Positions) -> dict[str, Positions]:
+        """Positions by value, in code-point order of the values."""
+        if not len(positions):
+            return {}
+        codes = self.codes[positions]
+        order = np.argsort(codes, kind="stable")
+        present, starts = np.unique(codes[order], return_index=True)
+        pieces = np.split(positions[order], starts[1:])
+        found = {
+            self.names[code]: piece for code, piece in zip(present.tolist(), pieces, strict=True) if code >= 0
+        }
+        return dict(sorted(found.items()))
+
+
+class _Coder:
+    def __init__(self) -> None:
+        self._codes = array("i")
+        self._names: dict[str, int] = {}
+
+    def add(self, value: str | None) -> None:
+        self._codes.append(self._names.setdefault(value, len(self._names)) if value else -1)
+
+    def freeze(self) -> Groups:
+        return Groups(codes=np.array(self._codes, dtype=np.int32), names=tuple(self._names))
 
 
 class ScoreTable:
-    """Filled sample by sample in planned order, then frozen."""
+    """Filled chunk by chunk in planned order, then frozen. `keys`: metadata that make groups."""
 
-    def __init__(self, *, metrics: int, slice_keys: Iterable[str]) -> None:
+    def __init__(self, *, metrics: int, keys: Iterable[str]) -> None:
         self._columns = [Column() for _ in range(metrics)]
-        self._slice_keys = tuple(dict.fromkeys(slice_keys))
-        self._slices: dict[SliceKey, Any] = {}
+        self._coders = {key: _Coder() for key in keys}
         self._answered = array("b")
 
-    def add(self, judged: Judged) -> None:
-        position = len(self._answered)
-        self._answered.append(judged.answered)
-        for column, score in zip(self._columns, judged.scores, strict=True):
-            column.add(position, score.parts)
-        for key in self._slice_keys:
-            if value := judged.sample.metadata.get(key):
-                self._slices.setdefault(SliceKey(key=key, value=value), array("q")).append(position)
+    def add(self, chunk: JudgedChunk) -> None:
+        self._answered.extend(chunk.answered)
+        for column, counted, scored in zip(self._columns, chunk.counted, chunk.scored, strict=True):
+            column.add(counted, scored=scored)
+        for key, coder in self._coders.items():
+            for case in chunk.cases:
+                coder.add(case.metadata.get(key))
 
     def freeze(self) -> FrozenTable:
-        count = len(self._answered)
-        order = {key: rank for rank, key in enumerate(self._slice_keys)}
-        slices = sorted(self._slices.items(), key=lambda item: (order[item[0].key], item[0].value))
         return FrozenTable(
-            columns=tuple(column.freeze(count) for column in self._columns),
+            columns=tuple(column.freeze() for column in self._columns),
+            ungated=tuple(column.freeze_ungated() for column in self._columns),
             answered=np.array(self._answered, dtype=bool),
-            slices={key: np.array(positions) for key, positions in slices},
+            groups={key: coder.freeze() for key, coder in self._coders.items()},
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrozenTable:
-    """Slices are in the order of the slice keys, then by value (code points)."""
+    """`ungated`: as without the gate, None where that is the same."""
 
     columns: tuple[Parts, ...]
-    answered: Any
-    slices: dict[SliceKey, Positions]
+    ungated: tuple[Parts | None, ...]
+    answered: Mask
+    groups: Mapping[str, Groups]
 
     @property
     def everything(self) -> Positions:

@@ -6,7 +6,7 @@ order, `general` pairing by position, an abort where a gold text is blank. All t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +18,7 @@ from vlmhb_stages.evaluate.legacy import GROUPS, LegacyMetric, LegacyPlace, with
 from vlmhb_stages.evaluate.pandas_text import read_column
 
 VERSION = "upstream-0.1"
-_UNITS = {"wer": words, "cer": characters}
+_UNITS: dict[str, Callable[[str], Sequence[str]]] = {"wer": words, "cer": characters}
 
 
 class UpstreamAborts(Exception):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmhb_stages.answers import Answers, read_answers
-from vlmhb_stages.contracts import Prediction, Sample, SampleError
+from vlmhb_stages.contracts import AnswerRecord, Prediction, Sample, SampleError
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.infer.asker import Asked, Asker
 from vlmhb_stages.infer.body import ChatRequest, render_core
@@ -86,6 +86,9 @@ class ReplayAnswerer:
 
     async def prepare(self, pending: Pending) -> Answering:
         sample = pending.sample
+        record = self._answers.records.get(sample.sample_id)
+        if record is not None:
+            return partial(at_once, _replayed(record, pending))
         text = self._answers.texts.get(sample.sample_id)
         if text is None:
             error = sample.error or SampleError(
@@ -105,6 +108,17 @@ class ReplayAnswerer:
 
     async def describe(self) -> dict[str, Any]:
         return {}
+
+
+def _replayed(record: AnswerRecord, pending: Pending) -> Prediction:
+    """What the file says became of the sample; an answer of another tool was not timed here."""
+    return Prediction(
+        **record.model_dump(exclude={"origin", "sample_id"}),
+        sample_id=pending.sample.sample_id,
+        request_hash=pending.request_hash,
+        attempts=0,
+        imported_from=record.origin,
+    )
 
 
 def prediction_of(request: ChatRequest, asked: Asked, *, server: str) -> Prediction:
@@ -135,7 +149,7 @@ def prediction_of(request: ChatRequest, asked: Asked, *, server: str) -> Predict
 
 def _without_sample(answers: Answers, samples: Path) -> list[str]:
     planned = {sample.sample_id for sample in read_samples(samples)}
-    return [sample_id for sample_id in answers.texts if sample_id not in planned]
+    return [sample_id for sample_id in {**answers.texts, **answers.records} if sample_id not in planned]
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -62,7 +62,7 @@ async def open_answerer(job: Job, *, on_attempt: Callable[[Attempt], None]) -> A
             runtime=job.runtime,
             on_attempt=on_attempt,
         )
-        images = ImageStore(job.resolve(job.spec.media))
+        images = ImageStore(job.resolve(job.spec.media), made=job.resolve(job.spec.inputs) / "media")
         yield ChatAnswerer(job.spec, client=client, asker=asker, images=images, server=endpoint.name)
 
 

@@ -25,11 +25,11 @@ class BadImage(Exception):
 
 
 class ImageStore:
-    """Reads images under `root`. Not for several threads at once: its owner prepares one sample after
-    another."""
+    """Reads images under `media`, and those that prepare has made under `made`. Not for several threads at once:
+    its owner prepares one sample after another."""
 
-    def __init__(self, root: Path, *, remembered: int = 4) -> None:
-        self._root = root
+    def __init__(self, media: Path, *, made: Path, remembered: int = 4) -> None:
+        self._roots = {"media": media, "inputs": made}
         self._remembered = remembered
         self._encoded: OrderedDict[str, bytes] = OrderedDict()
 
@@ -50,7 +50,7 @@ class ImageStore:
         if Path(image.path).is_absolute() or ".." in Path(image.path).parts:
             raise BadImage(f"{image.path}: outside the media folder")
         try:
-            content = (self._root / image.path).read_bytes()
+            content = (self._roots[image.root] / image.path).read_bytes()
         except OSError as error:
             raise BadImage(f"{image.path}: {error.strerror or error}") from error
         if hashlib.sha256(content).hexdigest() != image.sha256:

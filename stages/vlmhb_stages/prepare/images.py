@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import struct
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -14,30 +13,15 @@ from typing import BinaryIO
 from PIL import Image
 
 from vlmhb_stages.prepare.failure import PrepareFailed
+from vlmhb_stages.prepare.oddities import DAMAGED, BadImage, has_holes, may_have_holes, oddities
 
 CHUNK = 1 << 20
-# What Pillow's format readers raise on damaged data.
-DAMAGED = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    struct.error,
-    EOFError,
-    OverflowError,
-    IndexError,
-    KeyError,
-    TypeError,
-)
 
 # Others are refused: some of Pillow's readers (EPS) start programs on what they are given.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
 # Our own limit is checked on the size in the header, before anything is decoded.
 Image.MAX_IMAGE_PIXELS = None
-
-
-class BadImage(Exception):
-    """This image cannot be used; the message ends a sentence that begins with its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +32,8 @@ class ImageFacts:
     width: int
     height: int
     format: str  # Pillow's name: PNG, JPEG ...
+    oddities: tuple[str, ...] = ()  # what models would see differently, in the words of `ImageRef.made`
+    has_holes: bool = False  # transparent parts
 
 
 def normal_path(path: str) -> str:
@@ -109,14 +95,21 @@ def _facts(stream: BinaryIO, *, max_pixels: int) -> ImageFacts:
         size += len(chunk)
     if size == 0:
         raise BadImage("the file is empty")
-    stream.seek(0)
-    image = _open(stream, max_pixels=max_pixels)
+    odd = oddities(
+        open_image(stream, max_pixels=max_pixels)
+    )  # may decode it, so the check needs one of its own
+    image = open_image(stream, max_pixels=max_pixels)
     width, height, kind = image.width, image.height, image.format or ""
     _check_whole(image)
-    return ImageFacts(sha256=digest.hexdigest(), width=width, height=height, format=kind)
+    holes = has_holes(open_image(stream, max_pixels=max_pixels)) if may_have_holes(image) else False
+    return ImageFacts(
+        sha256=digest.hexdigest(), width=width, height=height, format=kind, oddities=odd, has_holes=holes
+    )
 
 
-def _open(stream: BinaryIO, *, max_pixels: int) -> Image.Image:
+def open_image(stream: BinaryIO, *, max_pixels: int) -> Image.Image:
+    """From the beginning of the stream; its header is read, nothing is decoded. Raises `BadImage`."""
+    stream.seek(0)
     try:
         image = Image.open(stream, formats=FORMATS)
     except DAMAGED as error:

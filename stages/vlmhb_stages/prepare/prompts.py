@@ -1,17 +1,24 @@
-"""What a model is asked: prompt collection over prompt over the dataset's own question, then the choices."""
+"""What a model is asked: prompt collection over prompt over the dataset's own question, then the choices.
+
+A template stands around questions of the dataset and of a collection, choices included. A prompt of the card or of the
+row is sent as it is: whoever writes the whole text wants no more around it."""
 
 from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from vlmhb_benchmarks.loaders import RawSample
 
 from vlmhb_stages.contracts import Message
+from vlmhb_stages.prepare.failure import PrepareFailed
 from vlmhb_stages.specs import PrepareSpec
 
 # For datasets of plain pages, whose rows ask nothing, when the card gives no prompt either.
 OCR_PROMPT = "Transcribe all text on this page in reading order. Output only the text."
+
+PLACEHOLDER = "{question}"
 
 
 def prompt_key(sample: RawSample) -> str:
@@ -24,13 +31,35 @@ def lacks_prompt(sample: RawSample, *, spec: PrepareSpec) -> bool:
     return bool(spec.prompts) and prompt_key(sample) not in spec.prompts
 
 
+def check_template(spec: PrepareSpec) -> None:
+    """Raises `PrepareFailed` for a template that would leave the question out."""
+    if spec.template is not None and PLACEHOLDER not in spec.template:
+        raise PrepareFailed(
+            f"the template does not say {PLACEHOLDER}",
+            hint="to replace every question, use prompt",
+            code="VHB202",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    text: str
+    is_question: bool  # of the dataset or of a collection, so that the template applies
+
+
+def _asked(sample: RawSample, *, spec: PrepareSpec) -> _Asked:
+    whole = None if spec.prompts else spec.prompt
+    if whole:
+        return _Asked(text=whole, is_question=False)
+    text = spec.prompts.get(prompt_key(sample), "") or sample.question
+    if text:
+        return _Asked(text=text, is_question=True)
+    return _Asked(text=OCR_PROMPT if spec.task_type == "ocr" else "", is_question=False)
+
+
 def question(sample: RawSample, *, spec: PrepareSpec) -> str:
     """The text of the question; empty when nobody gives one."""
-    if spec.prompts:
-        text = spec.prompts.get(prompt_key(sample), "") or sample.question
-    else:
-        text = spec.prompt or sample.question
-    return text or (OCR_PROMPT if spec.task_type == "ocr" else "")
+    return _asked(sample, spec=spec).text
 
 
 def with_choices(text: str, choices: Sequence[str]) -> str:
@@ -42,7 +71,11 @@ def with_choices(text: str, choices: Sequence[str]) -> str:
 
 def messages(sample: RawSample, *, spec: PrepareSpec) -> tuple[Message, ...]:
     """The system message, if any, and the user message."""
-    user = Message(role="user", content=with_choices(question(sample, spec=spec), sample.choices or ()))
+    asked = _asked(sample, spec=spec)
+    text = with_choices(asked.text, (sample.choices or ()) if sample.list_choices else ())
+    if spec.template is not None and asked.is_question:
+        text = spec.template.replace(PLACEHOLDER, text)
+    user = Message(role="user", content=text)
     if spec.system_prompt:
         return (Message(role="system", content=spec.system_prompt), user)
     return (user,)

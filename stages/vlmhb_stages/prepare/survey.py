@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from vlmhb_benchmarks.loaders import ImageBase64, ImageFile, RawSample
+from vlmhb_benchmarks.loaders import ImageFile, RawSample
+from vlmhb_benchmarks.loaders.base import PdfPage
 
 from vlmhb_stages.prepare.failure import PrepareFailed
 from vlmhb_stages.prepare.images import normal_path
@@ -21,7 +22,7 @@ SHOWN_VALUES = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """`folder` holds all images of the dataset; None when there is no such folder below the dataset's own."""
+    """`folder` holds all image files of the dataset; None when there is no such folder below the dataset's own."""
 
     selected: int  # samples that this stage will write
     folder: str | None
@@ -43,9 +44,10 @@ def survey(samples: Iterable[RawSample], *, spec: PrepareSpec, beat: Callable[[]
         beat()
         seen.add(sample)
     seen.check()
-    folder = None if seen.embedded else seen.folder.path
     return Survey(
-        selected=min(seen.selected, spec.limit or seen.selected), folder=folder, warnings=seen.warnings
+        selected=min(seen.selected, spec.limit or seen.selected),
+        folder=seen.folder.path,
+        warnings=seen.warnings,
     )
 
 
@@ -58,7 +60,6 @@ class _Seen:
         self._missing: dict[str, None] = {}  # ordered
         self._values: dict[str, None] = {}
         self.folder = CommonFolder()
-        self.embedded = False
         self.selected = 0
         self._hidden = 0  # damaged rows that a filter cannot judge
         self._first_hidden = ""
@@ -83,8 +84,9 @@ class _Seen:
         return (f"{self._hidden} damaged rows did not reach the filters; first: {self._first_hidden}",)
 
     def _add_id(self, sample: RawSample) -> None:
-        first = self._rows.setdefault(sample.sample_id, sample.row)
-        if first != sample.row:
+        first = self._rows.get(sample.sample_id)
+        self._rows[sample.sample_id] = sample.row
+        if first is not None:  # also in one row, or in the same row of another file
             raise PrepareFailed(
                 f"sample id {sample.sample_id} stands twice, in {sample.file}, rows {first} and {sample.row}",
                 hint="every sample of a dataset needs an id of its own",
@@ -92,10 +94,11 @@ class _Seen:
 
     def _add_images(self, sample: RawSample) -> None:
         for image in sample.images:
-            self.embedded = self.embedded or isinstance(image, ImageBase64)
-            if isinstance(image, ImageFile):
+            if isinstance(image, ImageFile | PdfPage):
                 try:
-                    self.folder.add(normal_path(image.path))
+                    path = normal_path(image.path)
+                    if isinstance(image, ImageFile):
+                        self.folder.add(path)
                 except PrepareFailed as error:
                     message = f"{error.message}, in {sample.file}, row {sample.row}"
                     raise PrepareFailed(message, hint=error.hint) from error

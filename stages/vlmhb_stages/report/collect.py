@@ -35,6 +35,7 @@ class Collected:
     report: EvaluationReport
     worst: tuple[WorstCase, ...] = ()
     latency: Histogram | None = None
+    evaluate: Path | None = None  # the folder of its scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +93,7 @@ def collect(evaluation: ReportEvaluation, *, resolve: Callable[[str], Path]) -> 
         profile=metrics.profile if metrics else None,
         metrics=metrics.metrics if metrics else (),
         slices=metrics.slices if metrics else (),
+        extraction=metrics.extraction if metrics else None,
         performance=performance(tally.timings, speed=speed, info=info),
         cost=tally.cost(currency=info.currency),
         provenance={**dict.fromkeys(PROVENANCE), **info.provenance},
@@ -101,7 +103,7 @@ def collect(evaluation: ReportEvaluation, *, resolve: Callable[[str], Path]) -> 
         tags=info.tags,
     )
     cases = tuple(_case(scored, tally=tally, planned=planned) for scored in worst)
-    return Collected(report=report, worst=cases, latency=histogram(tally.timings.latency))
+    return Collected(report=report, worst=cases, latency=histogram(tally.timings.latency), evaluate=folders.evaluate)
 
 
 def _folders(evaluation: ReportEvaluation, resolve: Callable[[str], Path]) -> _Folders:

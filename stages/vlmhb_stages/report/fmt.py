@@ -30,6 +30,25 @@ def interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{metric(low)}–{metric(high)}"
 
 
+def signed(value: float | None) -> str:
+    """A difference, with a real minus sign."""
+    if value is None:
+        return "–"
+    text = metric(abs(value))
+    return text if float(text) == 0 else f"{'+' if value > 0 else chr(0x2212)}{text}"
+
+
+def between(low: float | None, high: float | None) -> str:
+    """An interval that may have negative ends."""
+    return "" if low is None or high is None else f"{signed(low)} to {signed(high)}"
+
+
+def probability(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def share(value: float | None) -> str:
     """Percent, rounded down: 99.96 % is not all."""
     if value is None:

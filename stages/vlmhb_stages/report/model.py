@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from vlmhb_stages.contracts import Counts, MetricValue, Record, SliceMetrics
+from vlmhb_stages.contracts import Counts, ExtractionRate, MetricValue, Record, SliceMetrics
 
 SCHEMA_VERSION = 1
 ANSWERED = ("ok", "truncated")  # the statuses of a prediction that has a text
@@ -120,6 +120,7 @@ class EvaluationReport(Record):
     profile: str | None = None
     metrics: tuple[MetricValue, ...] = ()
     slices: tuple[SliceMetrics, ...] = ()
+    extraction: ExtractionRate | None = None
     performance: Performance = Performance()
     cost: Cost = Cost()
     provenance: dict[str, Any] = {}
@@ -137,6 +138,28 @@ class EvaluationReport(Record):
         return self.metric(self.primary)
 
 
+class Comparison(Record):
+    """A paired test of two evaluations on the samples that both have, missing answers counted as wrong.
+
+    `difference` is a minus b in the metric's own unit, with its 95 % interval. `p` is of the paired bootstrap, `p_exact`
+    of McNemar's exact test (None unless every sample is 0 or 1); `p_adjusted` is Holm's over the pairs of the group.
+    """
+
+    benchmark: str
+    metric: str
+    version: str
+    a: str
+    b: str
+    n: int
+    difference: float | None
+    ci_low: float | None
+    ci_high: float | None
+    p: float | None
+    p_exact: float | None
+    p_adjusted: float | None
+    better: str | None  # the id of the better one where the test tells them apart at 5 %
+
+
 class ReportFile(Record):
     """`report.json`. `created` is ISO 8601, UTC."""
 
@@ -145,3 +168,4 @@ class ReportFile(Record):
     title: str
     created: str
     evaluations: tuple[EvaluationReport, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from vlmhb_stages.contracts import SliceMetrics
 from vlmhb_stages.report.board import Board, Entry, HeatMap, board_of, entries_of, heat_maps
 from vlmhb_stages.report.charts import histogram_chart, nice_scale, spread
 from vlmhb_stages.report.collect import Collected, WorstCase
@@ -15,6 +16,7 @@ from vlmhb_stages.report.diff import Diff, compare
 from vlmhb_stages.report.model import EvaluationReport, ReportFile
 from vlmhb_stages.report.panels import Panel, panels_of
 
+FIELD = "field"  # slices by the fields of key-information extraction
 OPEN_UP_TO = 3  # evaluations whose details are unfolded from the start
 QUESTION_LENGTH = 600
 
@@ -40,6 +42,16 @@ class Detail:
     over: int
     upper: float
     isolation: str
+
+    @property
+    def slice_groups(self) -> tuple[tuple[str, tuple[SliceMetrics, ...]], ...]:
+        """Title and slices of each table: metadata apart from fields."""
+        parts = self.entry.report.slices
+        groups = (
+            ("Slices", tuple(part for part in parts if part.key != FIELD)),
+            ("Fields", tuple(part for part in parts if part.key == FIELD)),
+        )
+        return tuple(group for group in groups if group[1])
 
 
 @dataclass(frozen=True, kw_only=True)

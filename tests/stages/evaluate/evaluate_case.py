@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vlmhb_stages.contracts import Label, MetricsFile, Prediction, Sample, SampleError, Score
+from vlmhb_stages.contracts import (
+    Label,
+    Message,
+    MetricsFile,
+    MetricValue,
+    Prediction,
+    Sample,
+    SampleError,
+    Score,
+)
 from vlmhb_stages.evaluate import run
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.specs import EvaluateSpec
@@ -37,6 +46,22 @@ class Item:
     references: tuple[str, ...]
     prediction: Prediction | None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    choices: tuple[str, ...] | None = None
+    response_schema: Mapping[str, Any] | None = None
+    question: str = "Read."
+
+    @property
+    def sample(self) -> Sample:
+        return Sample(
+            sample_id=self.sample_id,
+            messages=(
+                Message(role="system", content="Be brief."),
+                Message(role="user", content=self.question),
+            ),
+            metadata=dict(self.metadata),
+            choices=self.choices,
+            response_schema=dict(self.response_schema) if self.response_schema is not None else None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +83,13 @@ class Result:
     def fatal(self) -> dict[str, Any]:
         [event] = [event for event in self.events if event["type"] == "fatal"]
         return event
+
+    def metric(self, name: str) -> MetricValue:
+        return next(found for found in self.metrics.metrics if found.name == name)
+
+    def slice(self, key: str, value: str) -> dict[str, MetricValue]:
+        [found] = [one for one in self.metrics.slices if (one.key, one.value) == (key, value)]
+        return {metric.name: metric for metric in found.metrics}
 
     def value(self, metric: str) -> float | None:
         return next(found.value for found in self.metrics.metrics if found.name == metric)
@@ -85,7 +117,7 @@ def evaluate(root: Path, items: Sequence[Item], **spec: Any) -> Result:
     planned = sorted(items, key=lambda item: order.get(item.sample_id, 0))
     write_lines(
         root / "in/inputs/samples.jsonl",
-        (Sample(sample_id=item.sample_id, messages=(), metadata=dict(item.metadata)) for item in planned),
+        (item.sample for item in planned),
     )
     write_lines(
         root / "in/labels/labels.jsonl",

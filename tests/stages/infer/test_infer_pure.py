@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from email.utils import formatdate
 from pathlib import Path
@@ -199,7 +200,7 @@ def test_mime_types(start: bytes, mime: str) -> None:
 
 def test_repeated_images_are_read_once_and_few_are_remembered(bench: Bench) -> None:
     images = [bench.image(f"{i}.png") for i in range(4)]
-    store = ImageStore(bench.root / "in/media", remembered=2)
+    store = ImageStore(bench.root / "in/media", made=bench.root / "in/inputs/media", remembered=2)
     first = store.data_url(images[0])
     assert base64.b64decode(first.partition(b",")[2]).endswith(b"0.png")
     (bench.root / "in/media/0.png").unlink()
@@ -210,10 +211,23 @@ def test_repeated_images_are_read_once_and_few_are_remembered(bench: Bench) -> N
         store.data_url(images[0])
 
 
+def test_an_image_that_prepare_made_is_read_beside_the_samples(tmp_path: Path) -> None:
+    for folder in ("media", "made"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.png").write_bytes(folder.encode())
+    store = ImageStore(tmp_path / "media", made=tmp_path / "made")
+    for root, content in (("media", b"media"), ("inputs", b"made")):
+        sha256 = hashlib.sha256(content).hexdigest()
+        image = ImageRef.model_validate(
+            {"path": "x.png", "sha256": sha256, "width": 1, "height": 1, "root": root}
+        )
+        assert base64.b64decode(store.data_url(image).partition(b",")[2]) == content
+
+
 def test_an_absolute_path_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"x")
     with pytest.raises(Exception, match="outside the media folder"):
-        ImageStore(tmp_path).data_url(ImageRef(path=str(tmp_path / "x"), sha256="", width=1, height=1))
+        ImageStore(tmp_path, made=tmp_path).data_url(ImageRef(path=str(tmp_path / "x"), sha256="", width=1, height=1))
 
 
 def test_counts() -> None:

@@ -36,16 +36,6 @@ def test_a_good_image_is_described(bench: Bench) -> None:
     assert image.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_exif_orientation_is_left_alone(bench: Bench) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    (bench.root / "images").mkdir()
-    Image.new("L", (40, 30)).save(bench.root / "images/a.jpg", exif=exif)
-    bench.rows(row("images/a.jpg"))
-    (image,) = bench.prepare().samples[0].images
-    assert (image.width, image.height) == (40, 30)
-
-
 def damage(path: Path, *, kind: str) -> None:
     data = path.read_bytes()
     if kind == "truncated":

@@ -97,6 +97,46 @@ def test_prompt_collection_beats_prompt_and_an_empty_cell_means_the_question(dem
     assert texts[:3] == ["Напиши: Серия и номер паспорта", "Напиши: Фамилия", "Вопрос 2?"]
 
 
+@pytest.mark.parametrize(
+    ("spec", "texts"),
+    [
+        (
+            {"template": "Q: {question} {x} {{}}\nA:"},
+            ["Q: Сумма {question}? {x} {{}}\nA:", "Q: b\nA. да\nB. нет {x} {{}}\nA:"],
+        ),
+        (
+            {"template": "T {question}", "prompts": {" ": "", "c ": "Напиши"}},
+            ["T Сумма {question}?", "T Напиши\nA. да\nB. нет"],
+        ),
+        ({"template": "T {question}", "prompt": "Как есть"}, ["Как есть", "Как есть\nA. да\nB. нет"]),
+        ({"template": "{question}{question}"}, ["Сумма {question}?" * 2, "b\nA. да\nB. нет" * 2]),
+    ],
+)
+def test_a_template_stands_around_questions_and_collections_alone(
+    bench: Bench, spec: dict[str, Any], texts: list[str]
+) -> None:
+    bench.rows(
+        {"question": "Сумма {question}?", "answer": "x"},
+        {"question": "b", "answer": "x", "choices": ["да", "нет"], "doc_class": "c"},
+    )
+    done = bench.prepare(**spec)
+    assert [sample.messages[-1].content for sample in done.samples] == texts
+
+
+def test_a_template_without_a_place_for_the_question_is_refused(bench: Bench) -> None:
+    bench.rows({"question": "q", "answer": "x"})
+    done = bench.prepare(template="Answer: {Question}")
+    assert (done.code, done.fatal["code"]) == (2, "VHB202")
+
+
+def test_a_page_that_asks_nothing_gets_no_template(bench: Bench) -> None:
+    bench.rows({"answer": "x"}, {"answer": "y", "question": "q"})
+    ocr = bench.prepare(template="Q: {question}", task_type="ocr")
+    assert [sample.messages[-1].content[:10] for sample in ocr.samples] == ["Transcribe", "Q: q"]
+    vqa = bench.prepare(template="Q: {question}", task_type="vqa")
+    assert vqa.samples[0].error is not None and "no question" in vqa.samples[0].error.message
+
+
 def test_all_missing_prompt_keys_are_listed_and_nothing_is_written(demo: Bench) -> None:
     done = demo.prepare(loader="annotation", prompts={"passport Фамилия": "x"}, limit=1)
     assert (done.code, done.fatal["code"]) == (2, "VHB108")
@@ -164,7 +204,9 @@ def test_duplicate_ids_name_both_rows(bench: Bench) -> None:
 
 def test_an_empty_dataset_and_a_broken_one_are_fatal(bench: Bench) -> None:
     bench.rows()
-    assert "no samples" in bench.prepare().fatal["message"]
+    assert bench.prepare().fatal["message"] == "the file is empty, in samples.jsonl"
+    (bench.root / "samples.jsonl").write_text("\n \n", encoding="utf-8")
+    assert bench.prepare().code == 2
     missing = bench.prepare(loader="annotation")
     assert (missing.code, missing.fatal["code"]) == (2, "VHB205")
     assert missing.fatal["hint"]

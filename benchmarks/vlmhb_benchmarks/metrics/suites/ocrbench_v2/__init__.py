@@ -1,0 +1,1 @@
+"""The rules of OCRBench v2, a module per kind of answer."""

@@ -1,0 +1,114 @@
+"""How commands that run something begin and end: networks and isolation before, outcomes and errors after."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from vlmhb.application import Prepared, Result
+    from vlmhb.errors import VlmhbError
+
+
+@contextmanager
+def told(*, as_json: bool) -> Iterator[None]:
+    """With `--json` what stopped everything is the last line on stdout too; the line on stderr comes from `main`."""
+    from vlmhb.errors import Interrupted, VlmhbError, disk_error
+
+    error: VlmhbError | None
+    try:
+        yield
+        return
+    except KeyboardInterrupt:
+        error = Interrupted("stopped before anything was started")
+    except VlmhbError as fault:
+        error = fault
+    except OSError as fault:
+        error = disk_error(fault)
+        if error is None:
+            raise
+    if as_json:
+        nothing = {"run_id": None, "run_dir": None, "report": None, "status": "not started"}
+        code = {"exit_code": int(error.exit_code), "evaluations": [], "errors": _errors([error])}
+        typer.echo(json.dumps({**nothing, **code}, ensure_ascii=False))
+    raise error from None
+
+
+def introduce(prepared: Prepared) -> None:
+    """Where it runs, and what is not as isolated as it should be, said before anything starts."""
+    words = {
+        "container": "each stage in a container of its own",
+        "venv": "a virtual environment per image; isolation: venv",
+    }
+    engine = prepared.engine
+    typer.echo(f"run {prepared.run_id} · engine {engine.name} ({words[engine.isolation]})", err=True)
+    _tell_networks(prepared)
+
+
+def _tell_networks(prepared: Prepared) -> None:
+    from vlmhb.execution.jobs import network_of
+
+    for asked in prepared.chains:
+        if asked.url is not None:
+            network = network_of(asked.url, container=prepared.engine.isolation == "container")
+            typer.echo(f"  {asked.evaluation.id}: network {network}", err=True)
+
+
+def conclude(result: Result, *, as_json: bool, more: Mapping[str, Any] | None = None) -> NoReturn:
+    """`more`: what this command alone has to tell in the JSON object."""
+    for outcome in result.outcomes:
+        counts = outcome.counts
+        seen = f"{counts['ok']}/{counts['planned']} answered" if counts else "no answers"
+        typer.echo(f"{outcome.status:<11} {outcome.id}: {seen}", err=True)
+        if outcome.error is not None:
+            typer.echo(f"  {outcome.error.line()}", err=True)
+    if result.report is not None:
+        typer.echo(f"report: {os.path.relpath(result.report)}", err=True)
+    if as_json:
+        typer.echo(json.dumps({**_summary(result), **(more or {})}, ensure_ascii=False))
+    raise typer.Exit(int(result.exit_code))
+
+
+def _summary(result: Result) -> dict[str, Any]:
+    return {
+        "run_id": result.run_id,
+        "run_dir": str(result.run_dir),
+        "report": str(result.report) if result.report else None,
+        "status": result.status,
+        "exit_code": int(result.exit_code),
+        "evaluations": [item.summary() for item in result.outcomes],
+        "errors": _errors(result.errors),
+    }
+
+
+def _errors(errors: Iterable[VlmhbError]) -> list[dict[str, str]]:
+    from vlmhb.errors import ErrorList
+
+    single = chain.from_iterable(item.errors if isinstance(item, ErrorList) else (item,) for item in errors)
+    return [{"code": error.code, "message": error.line()} for error in single]
+
+
+def print_plan(prepared: Prepared, *, as_json: bool, explain: bool) -> None:
+    planned = prepared.plan()
+    if as_json:
+        value = {
+            "run_id": prepared.run_id,
+            "engine": prepared.engine.name,
+            "evaluations": [item.model_dump(mode="json") for item in planned],
+        }
+        typer.echo(json.dumps(value, ensure_ascii=False))
+        return
+    for item in planned:
+        for stage in item.stages:
+            typer.echo(f"{stage.decision:<7} {stage.name:<9} {item.id}  ({stage.reason})")
+            if explain and stage.identity is not None:
+                typer.echo(f"        fingerprint {stage.fingerprint}")
+                for key, value in sorted(stage.identity.items()):
+                    typer.echo(f"        {key}: {json.dumps(value, ensure_ascii=False, sort_keys=True)}")
+    typer.echo("run     report    when any of the above has run, or the report is not there yet")

@@ -1,0 +1,123 @@
+"""How one metric scores a chunk of samples: in a batch, one by one in the sample's context, or on all cores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol, TypeVar
+
+from vlmhb_benchmarks.metrics import Metric, SampleScore
+from vlmhb_benchmarks.metrics.base import ContextMetric, undefined
+from vlmhb_benchmarks.metrics.batch import ScoreColumns, pack, score_all
+
+from vlmhb_stages.evaluate.cases import Case
+from vlmhb_stages.evaluate.faults import EvaluateError, Sightings
+from vlmhb_stages.evaluate.pool import HeavyPool, Job
+from vlmhb_stages.evaluate.records import Beat
+
+T = TypeVar("T")
+
+
+class Scorer(Protocol):
+    """Scores under one metric, one for each case."""
+
+    @property
+    def metric(self) -> Metric: ...
+
+    def answered(self, texts: Sequence[str], cases: Sequence[Case], /) -> ScoreColumns: ...
+
+    def missing(self, cases: Sequence[Case], /) -> ScoreColumns: ...
+
+
+@dataclass(kw_only=True)
+class Failures:
+    """What went wrong in a user's code. `answers`: how many it was given, `failed`: on how many of them."""
+
+    answers: int = 0
+    failed: int = 0
+    samples: Sightings = field(default_factory=Sightings)
+    first: str = ""
+
+    def add(self, sample_id: str, message: str) -> None:
+        self.first = self.first or message
+        self.samples.add(sample_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalScorer:
+    """A metric that is computed here. `guarded`: a user's code, which may fail on a sample and go on."""
+
+    metric: Metric
+    beat: Beat
+    guarded: bool = False
+    pool: HeavyPool | None = None
+    failures: Failures = field(default_factory=Failures)
+
+    @cached_property
+    def in_context(self) -> bool:
+        return isinstance(self.metric, ContextMetric)
+
+    def bound(self, case: Case) -> Metric:
+        return bind(self.metric, case) if self.in_context else self.metric
+
+    def answered(self, texts: Sequence[str], cases: Sequence[Case]) -> ScoreColumns:
+        if self.guarded:
+            return self._guarded(texts, cases)
+        if self.pool is not None and self.metric.info.heavy:
+            jobs = [
+                Job(text=text, references=case.references, context=case.context)
+                for text, case in zip(texts, cases, strict=True)
+            ]
+            return pack(self.pool.scores(self.metric.info.name, jobs, beat=self.beat))
+        if self.in_context or self.metric.info.heavy:
+            return pack(
+                self.bound(case).score(text, case.references)
+                for text, case in self._alive(zip(texts, cases, strict=True))
+            )
+        self.beat()
+        return score_all(self.metric, texts, [case.references for case in cases])
+
+    def missing(self, cases: Sequence[Case]) -> ScoreColumns:
+        if self.guarded:
+            return pack(self._attempt(case, None) for case in cases)
+        return pack(self.bound(case).missing(case.references) for case in cases)
+
+    def check(self) -> str | None:
+        """A warning where the user's code failed. Raises EvaluateError where it failed on every answer."""
+        failed = self.failures
+        if not failed.samples:
+            return None
+        name = self.metric.info.name
+        if failed.failed == failed.answers > 0:
+            raise EvaluateError(
+                f"user metric {name!r} fails on every sample: {failed.first}",
+                hint="it is called with the answer and the list of references, and gives a finite number",
+            )
+        return f"{name}: undefined, the metric's own code failed ({failed.first}): {failed.samples}"
+
+    def _guarded(self, texts: Sequence[str], cases: Sequence[Case]) -> ScoreColumns:
+        columns = pack(
+            self._attempt(case, text) for text, case in self._alive(zip(texts, cases, strict=True))
+        )
+        self.failures.answers += len(cases)
+        self.failures.failed += sum(flag == "failed" for flag in columns.flags.values())
+        return columns
+
+    def _attempt(self, case: Case, text: str | None) -> SampleScore:
+        """`text` None: no answer."""
+        try:
+            metric = self.bound(case)
+            return metric.missing(case.references) if text is None else metric.score(text, case.references)
+        except Exception as error:  # noqa: BLE001 - a user's code may raise anything; it costs this sample only
+            self.failures.add(case.sample_id, f"{type(error).__name__}: {error}"[:300])
+            return undefined("failed")
+
+    def _alive(self, items: Iterable[T]) -> Iterable[T]:
+        for item in items:
+            self.beat()
+            yield item
+
+
+def bind(metric: Metric, case: Case) -> Metric:
+    return metric.in_context(case.context) if isinstance(metric, ContextMetric) else metric

@@ -27,6 +27,10 @@ LoaderName = Literal[
     "kie_folder",
     "rpo",
     "pages",
+    "due",
+    "kleister",
+    "pubtabnet",
+    "entity_lines",
     "auto",  # told by what lies there, for an archive: by what is in it
 ]
 EngineName = Literal["auto", "docker", "podman", "process"]

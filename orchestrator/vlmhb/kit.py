@@ -49,7 +49,7 @@ STAGE_CODE: dict[str, tuple[str, ...]] = {
     "infer": (*SHARED, *ANSWERS_FILE, "vlmhb_stages/infer/"),
     "evaluate": (*SCORING, *ANSWERS_FILE, "vlmhb_stages/parts.py"),
     "score": (*SCORING, *ANSWERS_FILE, "vlmhb_stages/parts.py", "vlmhb_stages/score/"),
-    "report": (*SHARED, "vlmhb_stages/report/"),
+    "report": (*SHARED, "vlmhb_stages/parts.py", "vlmhb_stages/report/", "vlmhb_benchmarks/metrics/"),
     "import": (
         *SHARED,
         *ANSWERS_FILE,

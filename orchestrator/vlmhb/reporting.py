@@ -149,6 +149,7 @@ def _provenance(
         "image_digest": image.identity,
         "stages_image": facts.stages_image.ref,
         "stages_image_digest": facts.stages_image.identity,
+        "metric_images": {image.ref: image.identity for image in facts.backend_images.values()},
         "weights_sha256": facts.weights_sha256,
         "dataset_sha256": facts.dataset.sha256,
         "kit_sha256": facts.kit_sha256,

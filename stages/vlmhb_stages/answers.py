@@ -1,6 +1,6 @@
 """The user's answers file: `id;model_answer` CSV or JSON lines with `sample_id` and `text`.
 
-A JSON line with a `status` says what became of its sample as well (`AnswerRecord`): a failure is no text then.
+A row with a `status` says what became of its sample as well (`AnswerRecord`): a failure is no text then.
 Infer replays the file, and evaluate needs its order: both must read it alike."""
 
 from __future__ import annotations
@@ -95,7 +95,13 @@ def _csv_rows(content: str) -> Iterator[_Row]:
             if len(cells) <= max(id_at, text_at):
                 columns = f"{len(cells)} columns where the header has {len(names)}"
                 raise BadAnswers(f"answers, line {table.line_num}: {columns}")
-            yield _Row(sample_id=cells[id_at].strip(), text=cells[text_at])
+            sample_id, text = cells[id_at].strip(), cells[text_at]
+            if "status" not in names:
+                yield _Row(sample_id=sample_id, text=text)
+                continue
+            told = {name: cell for name, cell in zip(names, cells, strict=False) if cell or name == "status"}
+            stated = _record(told, sample_id=sample_id, text=text, line=table.line_num)
+            yield _Row(sample_id=sample_id, text=stated.text, record=stated)
     except csv.Error as error:
         raise BadAnswers(f"answers, line {table.line_num}: {error}") from error
 

@@ -16,7 +16,7 @@ class UnpackLimits(Record):
     """How far an archive is trusted; beyond them it is refused, and the message names the member."""
 
     max_gib: float = 50.0  # of everything in it, unpacked
-    max_files: int = 1_000_000
+    max_files: int = 1_000_000  # members of every kind
     max_ratio: float = 200.0  # unpacked over packed; the first 256 MiB are free
 
 

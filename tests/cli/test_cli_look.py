@@ -77,14 +77,16 @@ def test_status_of_a_finished_run(record: RunRecord) -> None:
 
 def test_logs_of_a_stage_that_failed(record: RunRecord) -> None:
     workspace = Workspace.open(record.folder.parents[1])
-    for stage in ("prepare", "infer"):
+    for stage in ("prepare", "infer", "score"):
         artifact = workspace.artifact(stage, "f")
         artifact.begin(spec={}, attempt={})
         artifact.log.write_text(f"{stage} said this\n")
-        record.link("b-m", stage=stage, fingerprint="f")
-    assert vlmhb(record, "logs").stdout.count("said this") == 2
+        called = "score-box" if stage == "score" else None
+        record.link("b-m", stage=stage, fingerprint="f", called=called)
+    assert vlmhb(record, "logs").stdout.count("said this") == 3
+    assert vlmhb(record, "logs", "--stage", "score").stdout.splitlines()[1:] == ["score said this"]
     assert vlmhb(record, "logs", "--stage", "infer").stdout.splitlines()[1:] == ["infer said this"]
-    assert vlmhb(record, "logs", "-e", "b-m").stdout.count("said this") == 2
+    assert vlmhb(record, "logs", "-e", "b-m").stdout.count("said this") == 3
     wrong = vlmhb(record, "logs", "-e", "b-n").exception
     assert isinstance(wrong, UnknownRun) and "there are b-m" in str(wrong)
     assert vlmhb(record, "logs", "--stage", "nothing").exit_code == 2

@@ -21,6 +21,7 @@ class Nothing:
     errors = ()
     failures: dict[str, VlmhbError] = {}
     chains = ()
+    sealed = None
     run_id = "my-1"
     engine = type("E", (), {"name": "docker", "isolation": "container"})
 

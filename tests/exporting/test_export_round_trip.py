@@ -19,6 +19,7 @@ EVERYTHING = {
 ERRORS = dict.fromkeys(EVERYTHING, "error")
 FORMATS = [
     ("jsonl", ".jsonl", EVERYTHING),
+    ("csv", ".csv", EVERYTHING),
     ("inspect", ".eval", {**EVERYTHING, "skipped_budget": "error"}),
     ("lmms-eval", ".jsonl", {**ERRORS, "truncated": "ok", "skipped_budget": "skipped_budget"}),
     ("vlmevalkit", ".tsv", {**ERRORS, "truncated": "ok"}),
@@ -36,17 +37,19 @@ def test_texts_and_states(tmp_path: Path, name: str, suffix: str, states: dict[s
     assert found["truncated"].text == "so fa"
 
 
-@pytest.mark.parametrize("name", ["jsonl", "inspect", "lmms-eval"])
+@pytest.mark.parametrize("name", ["jsonl", "csv", "inspect", "lmms-eval"])
 def test_tokens(tmp_path: Path, name: str) -> None:
     one = evaluated(references=False)
     made = export(name, [one], references=False)
-    found = imported(one_file(made, suffix=".eval" if name == "inspect" else ".jsonl"), tmp_path, like=one)
+    found = imported(
+        one_file(made, suffix={"inspect": ".eval", "csv": ".csv"}.get(name, ".jsonl")), tmp_path, like=one
+    )
     assert (found["s0"].input_tokens, found["s0"].output_tokens) == (7, 3)
 
 
 def test_why_a_sample_failed(tmp_path: Path) -> None:
     one = evaluated(references=False)
-    for name, suffix in (("jsonl", ".jsonl"), ("inspect", ".eval"), ("lmms-eval", ".jsonl")):
+    for name, suffix in (("jsonl", ".jsonl"), ("csv", ".csv"), ("inspect", ".eval"), ("lmms-eval", ".jsonl")):
         made = export(name, [one], references=False)
         error = imported(one_file(made, suffix=suffix), tmp_path / name, like=one)["error"].error
         assert error is not None and "why error" in error.message

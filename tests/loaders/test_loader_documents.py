@@ -50,7 +50,7 @@ def due_document(name: str = "a1") -> dict[str, Any]:
 def test_due_values_lists_and_variants(tmp_path: Path) -> None:
     pdf(tmp_path / "pdfs" / "a1.pdf", pages=3)
     write_lines(tmp_path / "test" / "document.jsonl", [due_document()])
-    (sample,) = read("due", tmp_path, pages=2, dpi=100)
+    (sample,) = read("due", tmp_path, max_pages=2, dpi=100)
     assert sample.sample_id == "a1"
     assert [json.loads(text) for text in sample.references] == [
         {"date": "12.01.2021", "party": ["Ромашка", "Acme"]},
@@ -102,7 +102,7 @@ def test_kleister_repeated_keys_are_a_list_and_quotes_mean_nothing(tmp_path: Pat
     rows = 'ab.pdf\tparty term\ttext with a lone " quote\nцд.pdf\tterm\tx\n'
     kleister(tmp_path, rows=rows, expected='party=Acme_"Inc" party=Ромашка term=11_months\n\n', packed=packed)
     pdf(tmp_path / "documents" / "ab.pdf", pages=2)
-    first, second = read("kleister", tmp_path, pages=1)
+    first, second = read("kleister", tmp_path, max_pages=1)
     assert first.sample_id == "ab"
     assert json.loads(first.references[0]) == {"party": ['Acme_"Inc"', "Ромашка"], "term": "11_months"}
     assert first.images == (PdfPage(path="documents/ab.pdf", page=0, dpi=144),)

@@ -167,3 +167,42 @@ def test_a_long_path_is_no_image(tmp_path: Path) -> None:
     name = "a" * 80 + "/" + "b" * 80 + ".png"
     (sample,) = read(lines(tmp_path / "a.jsonl", {"answer": "a", "image": name}))
     assert sample.images == (ImageFile(path=name),)
+
+
+def test_the_whole_row_as_reference_shows_nothing_to_a_model(tmp_path: Path) -> None:
+    """OmniDocBench: one JSON list, a page each, all of it is the truth."""
+    text = '[{"page_info": {"image_path": "a.jpg", "page_no": 3}, "dets": [{"poly": [1.50, 2], "text": "canary"}]}]'
+    (tmp_path / "OmniDocBench.json").write_text(text, encoding="utf-8")
+    columns = {"id": "page_info.image_path", "image": "page_info.image_path", "answers": "*"}
+    params = {"columns": columns, "metadata": {"page": "page_info.page_no"}, "image_path": "images/{}"}
+    (sample,) = read(tmp_path / "OmniDocBench.json", reference="json", **params)
+    assert sample.references == (text[1:-1],)
+    assert sample.images == (ImageFile(path="images/a.jpg"),)
+    assert sample.metadata == {"page": "3"}
+    assert sample.label_metadata == {}
+
+
+def test_numbers_inside_lists_and_schemas(tmp_path: Path) -> None:
+    text = '{"answers": [12.50, 3], "image": "a.png", "response_schema": {"maximum": 1.50}, "note": [1.0, {"a": 2.0}]}'
+    (tmp_path / "a.jsonl").write_text(text, encoding="utf-8")
+    (sample,) = read(tmp_path / "a.jsonl")
+    assert sample.references == ("12.50", "3")
+    assert sample.response_schema == {"maximum": 1.5}
+    assert sample.metadata == {"note": '[1.0, {"a": 2.0}]'}
+
+
+def test_where_looks_into_our_metadata(tmp_path: Path) -> None:
+    rows = [{"answer": "a", "metadata": {"language": language}} for language in ("ru", "en")]
+    (sample,) = read(lines(tmp_path / "a.jsonl", *rows), where={"language": "ru"})
+    assert (sample.sample_id, sample.metadata) == ("0", {"language": "ru"})
+
+
+def test_half_of_a_surrogate_pair(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": "a", "answer": "\\ud800"}\n{"id": "b", "answer": "x"}\n', encoding="utf-8")
+    broken, good = read(path)
+    assert "half of a surrogate pair" in (broken.problem or "")
+    assert good.references == ("x",)
+    path.write_text('{"id": "\\ud800", "answer": "a"}\n', encoding="utf-8")
+    with pytest.raises(LoaderError, match=r"an id that is not UTF-8, in a\.jsonl, row 1"):
+        read(path)

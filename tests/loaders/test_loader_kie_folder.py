@@ -151,3 +151,14 @@ def test_no_such_class(root: Path) -> None:
     with pytest.raises(LoaderError, match="no class invoice in the dataset") as caught:
         read(root, classes=["invoice"])
     assert "passport, snils" in caught.value.hint
+
+
+def test_a_file_name_that_is_not_utf8(root: Path) -> None:
+    """As unpacked on a system with another encoding."""
+    name = "\udccf\udcf0"
+    try:
+        touch(root / f"snils/images/clean/{name}.jpg")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    with pytest.raises(LoaderError, match="an id that is not UTF-8"):
+        read(root, classes="snils")

@@ -72,6 +72,17 @@ def test_image_forms(tmp_path: Path) -> None:
     )
 
 
+def test_a_sequence_of_images_as_a_struct_of_lists(tmp_path: Path) -> None:
+    sample = one(tmp_path, row(1, image={"bytes": [PNG, None], "path": [None, "b.png"]}))
+    assert sample.images == (ImageBytes(data=PNG), ImageFile(path="b.png"))
+
+
+def test_a_pdf_that_is_none(tmp_path: Path) -> None:
+    params = {"columns": {"pdf": "pdf", "image": None}}
+    assert one(tmp_path, row(1, pdf=b""), **params).images == (ImageAbsent(reason="the PDF is empty"),)
+    assert one(tmp_path, row(1, pdf=b"PK"), **params).images == (ImageAbsent(reason="not a PDF"),)
+
+
 def test_an_empty_image_is_absent_and_an_empty_list_is_no_image(tmp_path: Path) -> None:
     lost = one(tmp_path, row(1, image=None), schema=_schema(("image", IMAGE)))
     assert lost.images == (ImageAbsent(reason="image is empty"),)

@@ -88,7 +88,11 @@ def test_a_text_is_right_about_itself(metric: Metric, text: str) -> None:
 def test_nothing_beats_the_reference(name: str, answer: str, text: str) -> None:
     metric = in_use(get_metric(name), [[text], ["other words"]])
     own, other = metric.score(text, [text]).value, metric.score(answer, [text]).value
-    if own is not None and other is not None and name not in ("json_valid", "structural_fidelity", "cc_ocr_kie"):
+    if (
+        own is not None
+        and other is not None
+        and name not in ("json_valid", "structural_fidelity", "cc_ocr_kie")
+    ):
         assert own >= other - 1e-9
 
 

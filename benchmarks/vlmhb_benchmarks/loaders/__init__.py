@@ -76,4 +76,43 @@ def load(loader: str, root: Path, params: Mapping[str, Any]) -> Iterator[RawSamp
         raise LoaderError(f"no loader {loader}", file="card", hint=f"there are: {', '.join(LOADERS)}")
     if not root.exists():
         raise LoaderError("the dataset is not there", file=root.name)
-    return LOADERS[loader](root, params)
+    return _writable(LOADERS[loader](root, params))
+
+
+def _writable(samples: Iterator[RawSample]) -> Iterator[RawSample]:
+    """Texts with half of a surrogate pair cannot be written as UTF-8; neither can names of files that are not."""
+    for sample in samples:
+        try:
+            sample.sample_id.encode("utf-8")
+        except UnicodeEncodeError as error:
+            hint = "ids and names of files must be UTF-8"
+            raise LoaderError(
+                "an id that is not UTF-8", file=_escaped(sample.file), row=sample.row, hint=hint
+            ) from error
+        try:
+            "".join(_texts(sample)).encode("utf-8")
+            yield sample
+        except UnicodeEncodeError:
+            yield RawSample(
+                sample_id=sample.sample_id,
+                question="",
+                references=(),
+                file=_escaped(sample.file),
+                row=sample.row,
+                problem="a text or a file name that is not UTF-8 (half of a surrogate pair)",
+            )
+
+
+def _escaped(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _texts(sample: RawSample) -> Iterator[str]:
+    yield sample.file
+    yield sample.question
+    yield from sample.references
+    yield from (image.path for image in sample.images if isinstance(image, ImageFile | PdfPage))
+    yield from sample.choices or ()
+    for metadata in (sample.metadata, sample.label_metadata):
+        yield from metadata
+        yield from metadata.values()

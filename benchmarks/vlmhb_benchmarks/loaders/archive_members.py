@@ -20,6 +20,7 @@ BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFE
 MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ": "xz"}
 BLOCK = 512
 UTF8_NAME, ENCRYPTED = 0x800, 0x1
+MAX_READ = 16 << 20  # bytes at once; content is read in smaller pieces, so only a forged header is that long
 MAX_LINK = 4096  # bytes of a path
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -75,7 +76,8 @@ def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, *, name: str) -
 
     def read() -> BinaryIO:
         try:
-            return cast(BinaryIO, archive.open(info))
+            with telling():
+                return cast(BinaryIO, archive.open(info))
         except (NotImplementedError, RuntimeError) as error:
             raise Refused(f"{name}: {error}", hint="pack the dataset again with deflate") from error
 
@@ -162,6 +164,8 @@ class _Blocks:
         self.last = b""
 
     def read(self, size: int = -1, /) -> bytes:
+        if not 0 <= size <= MAX_READ:
+            raise Damaged(f"a header of {size} bytes")
         self.last = self._stream.read(size)
         return self.last
 

@@ -36,7 +36,7 @@ _DRIVE = re.compile(r"^[A-Za-z]:")
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """`max_ratio` compares everything unpacked so far with the size of the archive file."""
+    """`max_files` counts folders as well; `max_ratio` compares what is unpacked so far with the archive's size."""
 
     max_bytes: int
     max_files: int
@@ -73,24 +73,24 @@ class _Unpacking:
 
     def __init__(self, into: Path, *, limits: Limits, packed: int, beat: Callable[[], None]) -> None:
         self._into, self._limits, self._packed, self._beat = into, limits, packed, beat
-        self._files = 0
+        self._count = 0
         self._written = 0
         self._links: list[Member] = []
 
     def take(self, member: Member) -> None:
         self._beat()
         path = self._into.joinpath(*_parts(member.name))
+        self._count += 1
+        if self._count > self._limits.max_files:
+            raise Refused(
+                f"{member.name}: more than {self._limits.max_files} files", hint=_raise("max_files")
+            )
         if CLUTTER & {*path.relative_to(self._into).parts}:
             return
         if member.kind == "folder":
             with _named(member):
                 path.mkdir(parents=True, exist_ok=True)
             return
-        self._files += 1
-        if self._files > self._limits.max_files:
-            raise Refused(
-                f"{member.name}: more than {self._limits.max_files} files", hint=_raise("max_files")
-            )
         if member.kind == "link":
             self._links.append(member)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from string import ascii_uppercase
 from typing import Any
 
@@ -30,6 +31,7 @@ PARAMS = (
     "file",
 )
 OURS = ("id", "question", "answers", "image", "choices", "hint", "pdf", "page", "response_schema")
+WHOLE_ROW = "*"  # as a column: the row itself, as one JSON text
 SINGLE = ("id", "question", "hint", "pdf", "page", "response_schema")
 NUMBERED = range(1, 101)
 # Columns that the inference side may see. All others go to the labels: a rationale or an answer in another
@@ -78,7 +80,7 @@ class Table:
     page: str | None = None
     response_schema: str | None = None
 
-    @property
+    @cached_property
     def used(self) -> frozenset[str]:
         """Columns that mean something of ours, so are no further metadata."""
         singles = (getattr(self, name) for name in SINGLE)
@@ -189,7 +191,7 @@ def resolve(params: TableParams, header: Sequence[str]) -> Table:
     """What the columns of `header` mean. Raises `MissingColumn`; `LoaderError` for metadata that is the answer."""
     named = [name for names in params.columns.values() for name in names]
     for name in (*named, *params.metadata.values(), *params.where, *params.explode):
-        if name not in header and name.partition(".")[0] not in header:
+        if name not in (*header, WHOLE_ROW) and name.partition(".")[0] not in header:
             raise MissingColumn(name)
     table = loose_table(params, header)
     if "answers" not in params.columns and table.answers[0] not in header:
@@ -251,6 +253,8 @@ def lookup(data: Mapping[str, Any], name: str) -> Any:
     """The value of a column or of a dotted path; a path through a list gives the list of its values."""
     if name in data:
         return data[name]
+    if name == WHOLE_ROW:
+        return dict(data)
     head, _, rest = name.partition(".")
     return _inside(data.get(head), rest)
 

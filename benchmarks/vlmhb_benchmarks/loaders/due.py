@@ -16,11 +16,11 @@ PDF_FOLDERS = ("pdfs", "documents", "")
 
 
 def load_due(root: Path, params: Mapping[str, Any]) -> Iterator[RawSample]:
-    """Params: `split` (test), `pages` (at most so many of a document), `dpi` (144).
+    """Params: `split` (test), `max_pages` (at most so many of a document), `dpi` (144).
 
     The reference is a JSON object: key -> value, or a list of values where there are several. A value's variants
     (other accepted ways to write it) make further references, one for each place in the lists of variants."""
-    check_params(params, known=("split", "pages", "dpi", "file"), loader="due")
+    check_params(params, known=("split", "max_pages", "dpi", "file"), loader="due")
     split = str(params.get("split", "test"))
     path = root if root.is_file() else root / split / FILE
     root = root.parent if root.is_file() else root

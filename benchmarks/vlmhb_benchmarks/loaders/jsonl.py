@@ -5,7 +5,6 @@ Numbers are kept as they are written (`12.50` stays `12.50`). A line that cannot
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from vlmhb_benchmarks.loaders.columns import METADATA, Table, TableParams, loose
 from vlmhb_benchmarks.loaders.exactjson import loads_exact
 from vlmhb_benchmarks.loaders.jsontext import JsonText, records
 from vlmhb_benchmarks.loaders.records import Reader, Row
+from vlmhb_benchmarks.loaders.values import text_of
 
 # Usual names of reference answers: whatever they hold, it must not reach the inference side.
 GOLD_KEYS = (
@@ -78,7 +78,7 @@ def _row(record: JsonText, *, position: int, name: str) -> Row:
     own_name = f"line-{record.row}"
     try:
         data = _parse(record.text)
-        own_name = str(data.get("id") or own_name)
+        own_name = text_of(data.get("id")) or own_name
         extra = _own_metadata(data)
         _tidy(data)
     except BadRow as bad:
@@ -90,28 +90,12 @@ def _row(record: JsonText, *, position: int, name: str) -> Row:
 
 def _parse(text: str) -> dict[str, Any]:
     try:
-        # numbers as text, so that 0044 stays wrong JSON but 12.50 keeps its zero
-        data = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
-        json.dumps(data, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise BadRow("half of a surrogate pair in a text") from error
+        data = loads_exact(text)
     except (ValueError, RecursionError) as error:
         raise BadRow(f"not JSON ({error})") from error
     if not isinstance(data, dict):
         raise BadRow("not a JSON object")
-    if any(isinstance(value, dict) for value in data.values()):
-        data |= _structs(text)
     return data
-
-
-def _structs(text: str) -> dict[str, Any]:
-    """The objects of a line again, with numbers as numbers: a schema's are real ones, others are kept as written."""
-    plain, exact = json.loads(text), loads_exact(text)
-    return {
-        key: value if key == "response_schema" else exact[key]
-        for key, value in plain.items()
-        if isinstance(value, dict) and key != "metadata"
-    }
 
 
 def _own_metadata(data: dict[str, Any]) -> dict[str, Any]:

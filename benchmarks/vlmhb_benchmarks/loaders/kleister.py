@@ -19,11 +19,11 @@ DOCUMENTS = "documents"
 
 
 def load_kleister(root: Path, params: Mapping[str, Any]) -> Iterator[RawSample]:
-    """Params: `split` (dev-0), `pages` (at most so many of a document), `dpi` (144).
+    """Params: `split` (dev-0), `max_pages` (at most so many of a document), `dpi` (144).
 
     The reference is a JSON object: key -> value, or a list of values where there are several, as written (blanks and
     colons are underscores there). The keys that the row asks for become the metadata `keys`."""
-    check_params(params, known=("split", "pages", "dpi"), loader="kleister")
+    check_params(params, known=("split", "max_pages", "dpi"), loader="kleister")
     split = str(params.get("split", "dev-0"))
     folder = root / split
     names = _lines(_first(folder, "in.tsv.xz", "in.tsv"), root=root)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from vlmhb_benchmarks.loaders.columns import TableParams
 from vlmhb_benchmarks.loaders.pdfpages import page_count
 
 MAGIC = b"%PDF-"
+REMEMBERED = 256  # documents
 MAGIC_WITHIN = 1024  # bytes; readers accept rubbish before the header
 
 
@@ -36,7 +38,13 @@ def _file_pages(path: str, *, page: Any, params: TableParams, root: Path) -> Seq
     target = (root / path).resolve()
     if not target.is_relative_to(root.resolve()) or not target.is_file():
         return (ImageAbsent(reason=f"{path}: no such file in the dataset"),)
-    numbers = _numbers(target, page=page, limit=params.max_pages)
+    try:
+        numbers = _numbers(target, page=page, limit=params.max_pages)
+    except ModuleNotFoundError:  # on the host, which wants to know the files only
+        return (
+            PdfPage(path=path, page=0, dpi=params.dpi),
+            ImageAbsent(reason="its pages cannot be counted: pypdfium2 is missing"),
+        )
     return [PdfPage(path=path, page=number, dpi=params.dpi) for number in numbers]
 
 
@@ -57,7 +65,7 @@ def _decoded(text: Any) -> bytes | None:
 def _numbers(source: bytes | Path, *, page: Any, limit: int | None) -> range:
     """0-based."""
     if page is None:
-        count = page_count(source)
+        count = _file_count(source) if isinstance(source, Path) else page_count(source)
         return range(count if limit is None else min(count, limit))
     try:
         number = int(page)
@@ -66,3 +74,9 @@ def _numbers(source: bytes | Path, *, page: Any, limit: int | None) -> range:
     if number < 1:
         raise BadRow(f"page {page}: pages are counted from 1")
     return range(number - 1, number)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _file_count(path: Path) -> int:
+    """Questions about one document stand together."""
+    return page_count(path)

@@ -12,12 +12,12 @@ DPI = 144
 
 
 def pdf_images(root: Path, *, path: str, params: Mapping[str, Any]) -> tuple[RawImage, ...]:
-    """The first `pages` (default: all) of the PDF at `path`, relative to `root`, at `dpi`. Raises `BadRow`."""
+    """The first `max_pages` (default: all) of the PDF at `path`, relative to `root`, at `dpi`. Raises `BadRow`."""
     file = (root / path).resolve()
     if not file.is_relative_to(root.resolve()) or not file.is_file():
         return (ImageAbsent(reason=f"{path}: no such file in the dataset"),)
     count = page_count(file)
-    limit = whole(params, "pages")
+    limit = whole(params, "max_pages")
     dpi = whole(params, "dpi") or DPI
     shown = count if limit is None else min(count, limit)
     return tuple(PdfPage(path=path, page=page, dpi=dpi) for page in range(shown))

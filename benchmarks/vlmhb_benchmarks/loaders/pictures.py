@@ -45,14 +45,23 @@ def images_of(
 
 
 def _column(value: Any, *, params: TableParams) -> Iterator[RawImage]:
-    if isinstance(value, Mapping) and value.get("bytes") is None and not value.get("path"):
-        value = None
+    if isinstance(value, Mapping):
+        value = _unwrapped(value)
     if value is None or value == "":
         return
     if isinstance(value, str) and params.lists:
         value = list(text_list(value)) or value
     for item in value if isinstance(value, list) else [value]:
         yield image_of(item, path=params.image_path)
+
+
+def _unwrapped(value: Mapping[str, Any]) -> Any:
+    """A struct of nulls is null, and a struct of lists (`{bytes: [...], path: [...]}`) a list of structs."""
+    data, path = value.get("bytes"), value.get("path")
+    if isinstance(data, list):
+        paths = path if isinstance(path, list) else [None] * len(data)
+        return [{"bytes": one, "path": two} for one, two in zip(data, paths, strict=False)]
+    return None if data is None and not path else value
 
 
 def image_of(value: Any, *, path: str) -> RawImage:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from vlmhb_benchmarks.loaders.base import BadRow, LoaderError, RawImage, RawSample
-from vlmhb_benchmarks.loaders.columns import METADATA, Table, TableParams, lookup
+from vlmhb_benchmarks.loaders.columns import METADATA, WHOLE_ROW, Table, TableParams, lookup
+from vlmhb_benchmarks.loaders.exactjson import dumps_exact
 from vlmhb_benchmarks.loaders.pictures import images_of
 from vlmhb_benchmarks.loaders.values import (
     as_letter,
@@ -70,7 +72,7 @@ class Reader:
 
     def _is_wanted(self, row: Row, *, seen: Mapping[str, dict[str, None]]) -> bool:
         for column, wanted in self.params.where.items():
-            value = lookup(row.data, column)
+            value = lookup({**row.extra, **row.data}, column)
             texts = [text_of(item) for item in (value if isinstance(value, list) else [value])]
             if len(seen[column]) < SHOWN_VALUES:
                 seen[column].update(dict.fromkeys(text[:60] for text in texts[:SHOWN_VALUES]))
@@ -128,6 +130,8 @@ class Reader:
         private: dict[str, str] = {}
         done = {*params.metadata, *params.metadata.values()}
         others = {name: value for name, value in row.data.items() if name not in table.used}
+        if WHOLE_ROW in table.answers:  # all of it is the answer
+            others = {}
         for name, value in {**others, **row.extra}.items():
             if name in done or _is_binary(value):
                 continue
@@ -222,9 +226,12 @@ def _choices(data: Mapping[str, Any], *, table: Table) -> tuple[str, ...] | None
 
 def _schema(data: Mapping[str, Any], *, table: Table) -> Mapping[str, Any] | None:
     value = lookup(data, table.response_schema) if table.response_schema is not None else None
-    if value is not None and not isinstance(value, dict):
+    if value is None:
+        return None
+    if not isinstance(value, dict):
         raise BadRow(f"{table.response_schema} must be a JSON object")
-    return value
+    schema: dict[str, Any] = json.loads(dumps_exact(value))  # here numbers are numbers
+    return schema
 
 
 def _is_binary(value: Any) -> bool:

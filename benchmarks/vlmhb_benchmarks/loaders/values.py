@@ -15,7 +15,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from vlmhb_benchmarks.loaders.base import BadRow
-from vlmhb_benchmarks.loaders.exactjson import dumps_exact
+from vlmhb_benchmarks.loaders.exactjson import as_written, dumps_exact
 
 # How an answer names its choice: as it stands, by its place from 0 or from 1, or by its text.
 ANSWER_CHOICES = ("written", "index", "index1", "text")
@@ -30,7 +30,7 @@ _ANNOTATIONS: Mapping[str, tuple[str, ...]] = {
 def text_of(value: Any) -> str:
     """The text of a cell: nested values as JSON, null as the empty text."""
     if isinstance(value, str):
-        return value
+        return as_written(value)
     if value is None:
         return ""
     if isinstance(value, Decimal):
@@ -68,7 +68,7 @@ def references_of(value: Any, *, lists: bool, structs: bool) -> tuple[str, ...]:
 
     Raises `BadRow` when there is none; an empty text is one."""
     if isinstance(value, str) and lists:
-        return text_list(value) or (value,)
+        return text_list(value) or (text_of(value),)
     value = _unwrapped(value) if structs else value
     if not isinstance(value, list):
         value = [value]

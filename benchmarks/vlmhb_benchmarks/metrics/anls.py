@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import ne
 
 from vlmhb_benchmarks.metrics.base import MetricInfo, SampleScore, best, mean_score, ratio, undefined
 from vlmhb_benchmarks.metrics.batch import Floats, Pairs, ScoreColumns, numbers, pack
-from vlmhb_benchmarks.metrics.distance import distance_function, levenshtein
-from vlmhb_benchmarks.metrics.text import TextRule, apply_all, lower_collapse
+from vlmhb_benchmarks.metrics.bulk import lower_collapse_all
+from vlmhb_benchmarks.metrics.distance import distances, levenshtein
+from vlmhb_benchmarks.metrics.text import TextRule, lower_collapse
 
 THRESHOLD = 0.5
 
@@ -20,7 +23,7 @@ def lower_strip(text: str) -> str:
 
 def raw_length(text: str) -> int:
     """The official scorer measures the raw text, in upper case (where `ß` counts two)."""
-    return len(text.upper())
+    return len(text) if text.isascii() else len(text.upper())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,7 @@ class Anls:
         if self.nothing_is_wrong and not all(references):
             return self._batch_with_gaps(predictions, references)
         pairs = Pairs.of(references)
-        values = self._values(pairs, list(predictions))
+        values = self._values(pairs.references, pairs.spread(list(predictions)))
         return pairs.best(values, parts=None, sign=1.0, flag="no_reference")
 
     def missing(self, references: Sequence[str]) -> SampleScore:
@@ -70,21 +73,34 @@ class Anls:
         kept = value >= THRESHOLD if self.half_counts else value > THRESHOLD
         return mean_score(value if kept else 0.0, matched_reference=reference)
 
-    def _values(self, pairs: Pairs, predictions: list[str]) -> Floats:
+    def _values(self, references: Sequence[str], predictions: Sequence[str]) -> Floats:
+        """Pair by pair. Equal texts are told apart first: with a good model they are most."""
         import numpy as np
 
-        gold = apply_all(self.normalise, pairs.references)
-        answers = pairs.spread(apply_all(self.normalise, predictions))
-        distances = numbers(distance_function(), gold, answers)
+        differ = list(map(ne, references, predictions))
+        golds, answers = list(compress(references, differ)), list(compress(predictions, differ))
+        values = np.ones(len(references))
+        values[np.array(differ, dtype=bool)] = self._of_different(golds, answers)
+        return values
+
+    def _of_different(self, golds: list[str], answers: list[str]) -> Floats:
+        import numpy as np
+
+        gold, answer = self._normalised(golds), self._normalised(answers)
+        edits = distances(gold, answer)
         if self.raw_lengths:
-            raw = numbers(raw_length, pairs.spread(predictions))
-            longest = np.maximum(numbers(raw_length, pairs.references), raw)
+            longest = np.maximum(numbers(raw_length, golds), numbers(raw_length, answers))
         else:
-            longest = np.maximum(numbers(len, gold), numbers(len, answers))
+            longest = np.maximum(numbers(len, gold), numbers(len, answer))
         # Two empty texts have distance 0: any divisor gives 1.
-        values = 1.0 - distances / np.maximum(longest, 1.0)
+        values = 1.0 - edits / np.maximum(longest, 1.0)
         kept = values >= THRESHOLD if self.half_counts else values > THRESHOLD
         return np.where(kept, values, 0.0)
+
+    def _normalised(self, texts: list[str]) -> list[str]:
+        if self.normalise is lower_collapse:
+            return lower_collapse_all(texts)
+        return list(map(self.normalise, texts))
 
     def _batch_with_gaps(
         self, predictions: Sequence[str], references: Sequence[Sequence[str]]

@@ -19,6 +19,7 @@ else:
     Floats = Any  # a name at run time too, for modules that import it
 
 T = TypeVar("T")
+CHUNK = 4096  # pairs whose texts stay in the cache of a core while they are looked at again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +65,32 @@ def score_all(
     metric: Metric, predictions: Sequence[str], references: Sequence[Sequence[str]]
 ) -> ScoreColumns:
     """`metric.score` of each pair, by its batch rule where it has one."""
-    if isinstance(metric, BatchMetric):
-        scores = metric.score_batch(predictions, references)
-        return scores if isinstance(scores, ScoreColumns) else pack(scores)
-    return pack(map(metric.score, predictions, references))
+    if not isinstance(metric, BatchMetric):
+        return pack(map(metric.score, predictions, references))
+    pieces = []
+    for start in range(0, len(predictions), CHUNK):
+        end = start + CHUNK
+        scores = metric.score_batch(predictions[start:end], references[start:end])
+        pieces.append(scores if isinstance(scores, ScoreColumns) else pack(scores))
+    return pieces[0] if len(pieces) == 1 else _joined(pieces)
+
+
+def _joined(pieces: Sequence[ScoreColumns]) -> ScoreColumns:
+    import numpy as np
+
+    if not pieces:
+        return pack(())
+    flags: dict[int, Flag] = {}
+    start = 0
+    for piece in pieces:
+        flags |= {start + position: flag for position, flag in piece.flags.items()}
+        start += len(piece)
+    return ScoreColumns(
+        values=np.concatenate([piece.values for piece in pieces]),
+        parts=np.concatenate([piece.parts for piece in pieces]),
+        matched=list(chain.from_iterable(piece.matched for piece in pieces)),
+        flags=flags,
+    )
 
 
 def pack(scores: Iterable[SampleScore]) -> ScoreColumns:
@@ -128,7 +151,7 @@ class Pairs:
         if parts is None:
             parts = np.column_stack([values, np.where(np.isnan(values), np.nan, 1.0)])
         flags: dict[int, Flag] = {}
-        matched: list[str | None] = list(self.references)
+        matched: Sequence[str | None] = self.references
         if self.counts is not None:
             chosen = self._choose(sign * values)
             flags = {position: "no_reference" for position, count in enumerate(self.counts) if not count}
@@ -136,7 +159,7 @@ class Pairs:
             values = np.append(values, np.nan)[chosen]
             parts = np.vstack([parts, np.full((1, parts.shape[1]), np.nan)])[chosen]
             matched = [None if index < 0 else self.references[index] for index in chosen.tolist()]
-        undefined = np.flatnonzero(np.isnan(values)).tolist()
+        undefined: list[int] = np.flatnonzero(np.isnan(values)).tolist()
         return ScoreColumns(
             values=values, parts=parts, matched=matched, flags={**dict.fromkeys(undefined, flag), **flags}
         )

@@ -19,7 +19,7 @@ _CELLS = 2_000_000  # numbers held at once: 16 MB
 _DIGITS = 9  # far above the resampling noise, and above what summation order can change
 _LEVEL = 95.0
 _LARGE = 8192  # samples; from here on a draw is worth a loop of its own
-_MULTINOMIAL = 16  # a binomial deviate costs about as much as this many picks
+_MULTINOMIAL = 50  # a binomial deviate costs about as much as this many picks
 _BLOCK = 1 << 16  # samples whose number fits 16 random bits
 _PICKS = 1 << 15  # made at once: they and their values stay in the processor's cache
 

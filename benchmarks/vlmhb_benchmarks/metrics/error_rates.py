@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vlmhb_benchmarks.metrics.base import MetricInfo, SampleScore, best, undefined
 from vlmhb_benchmarks.metrics.batch import Pairs, ScoreColumns, numbers
-from vlmhb_benchmarks.metrics.distance import distance_function, levenshtein
+from vlmhb_benchmarks.metrics.distance import distances, levenshtein
 from vlmhb_benchmarks.metrics.text import normalise
 
 _TWO_BLANKS = re.compile(r"\s\s+")
@@ -58,7 +58,7 @@ class ErrorRate:
         pairs = Pairs.of(references)
         gold = list(map(self.units, pairs.references))
         answers = pairs.spread(list(map(self.units, predictions)))
-        edits, lengths = numbers(distance_function(), gold, answers), numbers(len, gold)
+        edits, lengths = distances(gold, answers), numbers(len, gold)
         with np.errstate(divide="ignore", invalid="ignore"):
             rates = edits / lengths
         blank = lengths == 0

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vlmhb_benchmarks.metrics.base import MetricInfo, SampleScore, best, mean_score, ratio, undefined
-from vlmhb_benchmarks.metrics.batch import Pairs, ScoreColumns, numbers
-from vlmhb_benchmarks.metrics.distance import similarity
-from vlmhb_benchmarks.metrics.text import TextRule, apply_all, normalise
+from vlmhb_benchmarks.metrics.batch import Floats, Pairs, ScoreColumns, numbers
+from vlmhb_benchmarks.metrics.distance import distances, similarity
+from vlmhb_benchmarks.metrics.text import TextRule, normalise
 
 strip = str.strip
 Compare = Callable[[str, str], float]
@@ -35,8 +35,13 @@ class Matching:
     def score_batch(self, predictions: Sequence[str], references: Sequence[Sequence[str]]) -> ScoreColumns:
         """As `score` of each pair."""
         pairs = Pairs.of(references)
-        answers = pairs.spread(apply_all(self.prepare, predictions))
-        values = numbers(self.compare, apply_all(self.prepare, pairs.references), answers)
+        answers = pairs.spread(list(map(self.prepare, predictions)))
+        golds = list(map(self.prepare, pairs.references))
+        values = (
+            _similarities(golds, answers)
+            if self.compare is similarity
+            else numbers(self.compare, golds, answers)
+        )
         return pairs.best(values, parts=None, sign=1.0, flag="no_reference")
 
     def missing(self, references: Sequence[str]) -> SampleScore:
@@ -45,6 +50,13 @@ class Matching:
 
     def from_totals(self, totals: Sequence[float]) -> float | None:
         return ratio(totals)
+
+
+def _similarities(golds: Sequence[str], answers: Sequence[str]) -> Floats:
+    import numpy as np
+
+    longest = np.maximum(numbers(len, golds), numbers(len, answers))
+    return 1.0 - distances(golds, answers) / np.maximum(longest, 1.0)
 
 
 def _info(name: str, *, what: str, source: str, binary: bool = False, deviations: str = "") -> MetricInfo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 _DOUBLE_QUOTES = "«»„“”‟″〃＂"
 _SINGLE_QUOTES = "‘’‚‛‹›′`´ʼ＇"
@@ -34,13 +34,6 @@ def normalise(text: str) -> str:
     if _ANY_QUOTE.search(composed):  # a translation costs more than the rest together
         composed = composed.translate(_QUOTES)
     return collapse(composed)
-
-
-def apply_all(rule: TextRule, texts: Iterable[str]) -> list[str]:
-    """`rule` of each text. The most used rule runs without a Python call per text."""
-    if rule is lower_collapse:
-        return list(map(" ".join, map(str.split, map(str.lower, texts))))
-    return list(map(rule, texts))
 
 
 def is_blank(text: str) -> bool:

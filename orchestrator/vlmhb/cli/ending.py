@@ -48,7 +48,8 @@ def introduce(prepared: Prepared) -> None:
     }
     engine = prepared.engine
     typer.echo(f"run {prepared.run_id} · engine {engine.name} ({words[engine.isolation]})", err=True)
-    _tell_networks(prepared)
+    if prepared.sealed is None:  # else nobody is asked anything
+        _tell_networks(prepared)
 
 
 def _tell_networks(prepared: Prepared) -> None:

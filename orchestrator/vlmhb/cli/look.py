@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from vlmhb.runs import RunRecord
 
 KILLED = "killed"
-STAGES = ("prepare", "infer", "evaluate")
+STAGES = ("prepare", "import", "infer", "score", "evaluate")
 
 
 def status(
@@ -57,7 +58,8 @@ def logs(
         str | None, typer.Option("--evaluation", "-e", help="Only this evaluation.")
     ] = None,
     stage: Annotated[
-        Literal["prepare", "infer", "evaluate"] | None, typer.Option("--stage", "-s", help="Only this stage.")
+        Literal["prepare", "import", "infer", "score", "evaluate"] | None,
+        typer.Option("--stage", "-s", help="Only this stage."),
     ] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
 ) -> None:
@@ -74,7 +76,7 @@ def logs(
             f"no evaluation {evaluation!r}", where=record.id, hint=f"there are {', '.join(folders)}"
         )
     for folder in folders.values() if evaluation is None else (folders[evaluation],):
-        for name in STAGES if stage is None else (stage,):
+        for name in _links(folder, stages=STAGES if stage is None else (stage,)):
             log = folder / name / "log.txt"
             if log.exists():
                 typer.echo(f"--- {folder.name} {name} ({log.resolve()})")
@@ -83,6 +85,12 @@ def logs(
             if server is not None and server.exists():
                 typer.echo(f"--- {folder.name} model server ({server.resolve()})")
                 typer.echo(server.read_text(encoding="utf-8", errors="replace"), nl=False)
+
+
+def _links(folder: Path, *, stages: Sequence[str]) -> list[str]:
+    """Names of the links to artifacts of these stages: a stage's own, or `score-<backend>`."""
+    names = sorted(path.name for path in folder.iterdir())
+    return [name for stage in stages for name in names if name == stage or name.startswith(f"{stage}-")]
 
 
 def _server_log(artifact: Path, *, workspace: Path) -> Path | None:

@@ -20,7 +20,7 @@ from vlmhb_benchmarks.metrics.ranking import (
 from vlmhb_benchmarks.metrics.ranking.orders import read_order
 
 from vlmhb_stages.evaluate.class_report import DIGITS, RESULTS, Answer, ClassTable
-from vlmhb_stages.evaluate.judge import Judged
+from vlmhb_stages.evaluate.judge import Judged, JudgedChunk
 from vlmhb_stages.evaluate.legacy import LegacyPlace
 
 ALL = "all"  # the subset of samples whose metadata name none
@@ -70,13 +70,16 @@ class ClassTables:
         if error is None:
             self._write()
 
-    def add(self, judged: Judged, *, choices: tuple[str, ...] = ()) -> None:
-        """`choices` are the classes of the sample's prompt, in its order."""
-        if not self._classes and not self._orders:
-            return
+    def add(self, chunk: JudgedChunk) -> None:
+        if self._classes or self._orders:
+            for judged in chunk.samples():
+                self._add(judged)
+
+    def _add(self, judged: Judged) -> None:
         subset = self._subsets.setdefault(judged.sample.metadata.get("subset") or ALL, Subset())
         text = judged.extracted.text if judged.extracted else ""
         if self._classes:
+            choices = judged.sample.context.choices
             self._add_class(subset, text, references=judged.references, choices=choices)
         if self._orders:
             _add_order(subset, text, references=judged.references)

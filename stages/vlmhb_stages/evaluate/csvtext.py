@@ -12,7 +12,8 @@ from vlmhb_benchmarks.loaders.csvfile import read_records
 
 from vlmhb_stages.evaluate.faults import EvaluateError
 
-_NEEDS_QUOTES = frozenset(';"\r\n')
+_QUOTED = ('"', "\r", "\n")
+_NEEDS_QUOTES = frozenset((";", *_QUOTED))
 
 
 def csv_line(cells: Iterable[str]) -> str:
@@ -20,6 +21,9 @@ def csv_line(cells: Iterable[str]) -> str:
     texts = list(cells)
     if texts == [""]:
         return '""\n'  # else the line would be blank, and readers skip blank lines
+    line = ";".join(texts)
+    if line.count(";") == len(texts) - 1 and not any(mark in line for mark in _QUOTED):
+        return line + "\n"
     return ";".join(_cell(text) for text in texts) + "\n"
 
 

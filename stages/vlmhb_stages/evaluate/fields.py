@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from vlmhb_benchmarks.metrics import SampleScore
-from vlmhb_benchmarks.metrics.base import FieldMetric
 
 from vlmhb_stages.evaluate.faults import some
 from vlmhb_stages.evaluate.judge import Judged, JudgedChunk
+from vlmhb_stages.evaluate.pool import FieldScores
 from vlmhb_stages.evaluate.scorers import LocalScorer, Scorer
 from vlmhb_stages.evaluate.table import Groups, Mask, Parts, Positions
 
@@ -71,29 +71,29 @@ class FieldTable:
         self._scorers = {
             index: scorer
             for index, scorer in enumerate(scorers)
-            if isinstance(scorer, LocalScorer)
-            and not scorer.guarded
-            and isinstance(scorer.metric, FieldMetric)
+            if isinstance(scorer, LocalScorer) and scorer.has_fields
         }
         self._fields: dict[str, dict[int, _Growing]] = {}
         self._real: set[str] = set()  # fields of any reference
         self._untracked = 0
 
     def add(self, chunk: JudgedChunk) -> None:
+        texts = [_counted(judged) for judged in chunk.samples()] if self._scorers else []
         for index, scorer in self._scorers.items():
-            for judged in chunk.samples():
-                metric = scorer.bound(judged.sample)
-                if isinstance(metric, FieldMetric):
-                    self._add(judged, metric=metric, index=index)
+            for judged, scores in zip(chunk.samples(), scorer.fields(texts, chunk.cases), strict=True):
+                if not self._real.issuperset(scores):
+                    self._learn(judged, scorer=scorer)
+                self._add(judged, scores=scores, index=index)
 
-    def _add(self, judged: Judged, *, metric: FieldMetric, index: int) -> None:
-        text = judged.extracted.text if judged.extracted and not judged.gated else None
-        scores = metric.by_field(text, judged.references)
-        if text is None:
+    def _learn(self, judged: Judged, *, scorer: LocalScorer) -> None:
+        """An answer without a text has the fields of the references and no others."""
+        for scores in scorer.fields([None], [judged.sample]):
             self._real.update(scores)
-        elif not self._real.issuperset(scores):
-            self._real.update(metric.by_field(None, judged.references))
+
+    def _add(self, judged: Judged, *, scores: FieldScores, index: int) -> None:
         for name, score in scores.items():
+            if score.value is None:
+                continue
             if name not in self._fields and len(self._fields) >= _MAX_TRACKED and name not in self._real:
                 self._untracked += 1
                 continue
@@ -125,6 +125,11 @@ class FieldTable:
 
         known = [name for name in self._fields if name in self._real]
         return sorted(sorted(known, key=lambda name: (-frequency(name), name))[:MAX_FIELDS])
+
+
+def _counted(judged: Judged) -> str | None:
+    """None for an answer that counts as missing."""
+    return judged.extracted.text if judged.extracted and not judged.gated else None
 
 
 def _by_class(fields: dict[str, tuple[FieldParts, ...]], *, doc_class: Groups) -> Iterator[FieldScope]:

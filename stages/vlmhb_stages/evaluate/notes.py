@@ -11,7 +11,7 @@ from vlmhb_stages.contracts import ExtractionRate
 from vlmhb_stages.evaluate.faults import Sightings
 from vlmhb_stages.evaluate.judge import JudgedChunk
 
-_WHY: dict[Flag, str] = {
+WHY: dict[Flag, str] = {
     "no_reference": "undefined, no reference",
     "empty_reference": "undefined, the reference is empty",
     "invalid_reference": "undefined, the reference is not in the form that the metric reads",
@@ -76,4 +76,4 @@ class Notes:
                 f"(`ungated` has their texts scored): {self._gated}"
             )
         for (name, flag), seen in self._flags.items():
-            yield f"{name}: {_WHY[flag]}: {seen}"
+            yield f"{name}: {WHY[flag]}: {seen}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from vlmhb_stages import paths
 from vlmhb_stages.contracts import Counts, MetricsFile, Score
 from vlmhb_stages.evaluate.averages import Resampling
+from vlmhb_stages.evaluate.classes import ClassTables
 from vlmhb_stages.evaluate.faults import EvaluateError, some
 from vlmhb_stages.evaluate.fields import DOC_CLASS, FieldTable
 from vlmhb_stages.evaluate.judge import JudgedChunk
@@ -111,11 +112,13 @@ class _Evaluation:
                 (work.out / "scores.jsonl").open("w", encoding="utf-8", newline="\n")
             )
             legacy = None if parity else stack.enter_context(_legacy_writer(work))
+            classes = stack.enter_context(ClassTables(work.place(), metrics=work.names))
             for chunk in self._judged():
                 scores.writelines(line + "\n" for line in _lines(chunk, work=work, parity=parity))
                 table.add(chunk)
                 fields.add(chunk)
                 notes.add(chunk)
+                classes.add(chunk)
                 if legacy:
                     legacy.add(chunk)
                 done += len(chunk)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import isfinite
 from typing import Protocol, TypeVar
 
 from vlmhb_benchmarks.metrics import Metric, SampleScore
-from vlmhb_benchmarks.metrics.base import ContextMetric, undefined
+from vlmhb_benchmarks.metrics.base import ContextMetric, FieldMetric, undefined
 from vlmhb_benchmarks.metrics.batch import ScoreColumns, pack, score_all
 
 from vlmhb_stages.evaluate.cases import Case
 from vlmhb_stages.evaluate.faults import EvaluateError, Sightings
-from vlmhb_stages.evaluate.pool import HeavyPool, Job
+from vlmhb_stages.evaluate.pool import FieldScores, HeavyPool, Job
 from vlmhb_stages.evaluate.records import Beat
 
 T = TypeVar("T")
@@ -58,6 +59,11 @@ class LocalScorer:
     def in_context(self) -> bool:
         return isinstance(self.metric, ContextMetric)
 
+    @property
+    def has_fields(self) -> bool:
+        """A user's metric is asked for its one value only."""
+        return isinstance(self.metric, FieldMetric) and not self.guarded
+
     def bound(self, case: Case) -> Metric:
         return bind(self.metric, case) if self.in_context else self.metric
 
@@ -65,11 +71,7 @@ class LocalScorer:
         if self.guarded:
             return self._guarded(texts, cases)
         if self.pool is not None and self.metric.info.heavy:
-            jobs = [
-                Job(text=text, references=case.references, context=case.context)
-                for text, case in zip(texts, cases, strict=True)
-            ]
-            return pack(self.pool.scores(self.metric.info.name, jobs, beat=self.beat))
+            return pack(self.pool.scores(self.metric.info.name, _jobs(texts, cases), beat=self.beat))
         if self.in_context or self.metric.info.heavy:
             return pack(
                 self.bound(case).score(text, case.references)
@@ -77,6 +79,16 @@ class LocalScorer:
             )
         self.beat()
         return score_all(self.metric, texts, [case.references for case in cases])
+
+    def fields(self, texts: Sequence[str | None], cases: Sequence[Case]) -> Iterable[FieldScores]:
+        """Scores by field of each case, None being no answer. Only where the metric `has_fields`."""
+        if self.pool is not None and self.metric.info.heavy:
+            return self.pool.fields(self.metric.info.name, _jobs(texts, cases), beat=self.beat)
+        return (
+            metric.by_field(text, case.references)
+            for text, case in self._alive(zip(texts, cases, strict=True))
+            if isinstance(metric := self.bound(case), FieldMetric)
+        )
 
     def missing(self, cases: Sequence[Case]) -> ScoreColumns:
         if self.guarded:
@@ -108,7 +120,9 @@ class LocalScorer:
         """`text` None: no answer."""
         try:
             metric = self.bound(case)
-            return metric.missing(case.references) if text is None else metric.score(text, case.references)
+            return _finite(
+                metric.missing(case.references) if text is None else metric.score(text, case.references)
+            )
         except Exception as error:  # noqa: BLE001 - a user's code may raise anything; it costs this sample only
             self.failures.add(case.sample_id, f"{type(error).__name__}: {error}"[:300])
             return undefined("failed")
@@ -117,6 +131,20 @@ class LocalScorer:
         for item in items:
             self.beat()
             yield item
+
+
+def _jobs(texts: Sequence[str | None], cases: Sequence[Case]) -> list[Job]:
+    return [
+        Job(text=text, references=case.references, context=case.context)
+        for text, case in zip(texts, cases, strict=True)
+    ]
+
+
+def _finite(score: SampleScore) -> SampleScore:
+    """A NaN in one sample would make every aggregate one. Raises ValueError."""
+    if not all(map(isfinite, (score.value or 0.0, *(score.parts or ())))):
+        raise ValueError(f"gave {score.value!r}, parts {score.parts!r}: not finite numbers")
+    return score
 
 
 def bind(metric: Metric, case: Case) -> Metric:

@@ -64,7 +64,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Summariser:
-    """`beat` is called before each scope: resampling a large set takes a while. `gate`: index of that metric."""
+    """`beat` is called before each interval: resampling a large set takes a while. `gate`: index of that metric."""
 
     metrics: Sequence[Metric]
     table: FrozenTable
@@ -91,13 +91,11 @@ class Summariser:
 
     def fields(self, scopes: Iterator[FieldScope]) -> Iterator[SliceMetrics]:
         for scope in scopes:
-            self.beat()
             name = f"{scope.key}\0{scope.value}"
             metrics = tuple(self._field(one, name=name) for one in scope.metrics)
             yield SliceMetrics(key=scope.key, value=scope.value, metrics=metrics)
 
     def _scope(self, positions: Positions, *, name: str) -> tuple[MetricValue, ...]:
-        self.beat()
         return tuple(self._value(index, positions, name=name) for index in range(len(self.metrics)))
 
     def _value(self, index: int, positions: Positions, *, name: str) -> MetricValue:
@@ -164,6 +162,7 @@ class Summariser:
         self, average: Average, data: Parts, positions: Positions, *, name: str, metric: Metric
     ) -> Interval | None:
         """The seed depends on the names of scope and metric, so an interval stays when others come and go."""
+        self.beat()
         if self.resampling.draws < 2 or len(positions) < 2:
             return None
         by = self.resampling.of(name).of(metric.info.name)

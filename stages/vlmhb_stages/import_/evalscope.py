@@ -1,4 +1,4 @@
-"""Reads EvalScope's `predictions/<model>/<dataset>_<subset>.jsonl` and `reviews/...` (1.x)."""
+"""Reads EvalScope's `predictions/<model>/<dataset>_<subset>.jsonl` and `reviews/...`, as 1.14.1 writes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the logs of inspect_ai, `.eval` and JSON (log format 2)."""
+"""Reads the logs of inspect_ai, `.eval` and JSON (log format 2, as 0.3.285 writes it)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the details of LightEval (0.8 and later): `details_<task>_<date>.parquet`."""
+"""Reads the details of LightEval, as 0.13.0 writes them: `details_<task>_<date>.parquet`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _records(path: Path) -> Iterator[Mapping[str, Any]]:
             if missing:
                 raise BadSource(
                     f"no column {missing[0]} among {', '.join(file.schema_arrow.names)}",
-                    hint="only details of LightEval 0.8 or later are read",
+                    hint="details must have the columns doc and model_response, as LightEval 0.13 writes them",
                 )
             wanted = [name for name in COLUMNS if name in file.schema_arrow.names]
             for batch in file.iter_batches(batch_size=_BATCH, columns=wanted):

@@ -1,4 +1,4 @@
-"""Reads the `*_samples_<task>.jsonl` of lmms-eval (0.2 to 0.7)."""
+"""Reads the `*_samples_<task>.jsonl` of lmms-eval, as version 0.7.3 writes it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -53,7 +52,7 @@ class PdfRenderer:
             document = pypdfium2.PdfDocument(source)
             with suppress(pypdfium2.PdfiumError):  # a broken form does not spoil the page below it
                 document.init_forms()
-        except (pypdfium2.PdfiumError, OSError, ctypes.ArgumentError) as error:
+        except (pypdfium2.PdfiumError, OSError) as error:
             if "password" in str(error).lower():
                 raise BadImage("the PDF is encrypted and needs a password") from error
             raise BadImage("not a readable PDF") from error

@@ -103,7 +103,9 @@ def collect(evaluation: ReportEvaluation, *, resolve: Callable[[str], Path]) -> 
         tags=info.tags,
     )
     cases = tuple(_case(scored, tally=tally, planned=planned) for scored in worst)
-    return Collected(report=report, worst=cases, latency=histogram(tally.timings.latency), evaluate=folders.evaluate)
+    return Collected(
+        report=report, worst=cases, latency=histogram(tally.timings.latency), evaluate=folders.evaluate
+    )
 
 
 def _folders(evaluation: ReportEvaluation, resolve: Callable[[str], Path]) -> _Folders:

@@ -141,8 +141,9 @@ class EvaluationReport(Record):
 class Comparison(Record):
     """A paired test of two evaluations on the samples that both have, missing answers counted as wrong.
 
-    `difference` is a minus b in the metric's own unit, with its 95 % interval. `p` is of the paired bootstrap, `p_exact`
-    of McNemar's exact test (None unless every sample is 0 or 1); `p_adjusted` is Holm's over the pairs of the group.
+    `difference` is a minus b in the metric's own unit, with its 95 % interval. `p` is of the paired bootstrap,
+    `p_exact` of McNemar's exact test (None unless every sample is 0 or 1); `p_adjusted` is Holm's over the pairs of
+    the benchmark, of `p_exact` where there is one.
     """
 
     benchmark: str

@@ -42,7 +42,8 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     filters = (
-        fmt.metric, fmt.axis, fmt.interval, fmt.signed, fmt.between, fmt.probability, fmt.share, fmt.seconds, fmt.number, fmt.count, fmt.plural, fmt.visible,
+        fmt.metric, fmt.axis, fmt.interval, fmt.signed, fmt.between, fmt.probability,
+        fmt.share, fmt.seconds, fmt.number, fmt.count, fmt.plural, fmt.visible,
         fmt.breakable, fmt.reason, fmt.plain, fmt.markdown,
     )  # fmt: skip
     environment.filters.update({function.__name__: function for function in filters})

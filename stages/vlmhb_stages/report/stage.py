@@ -10,6 +10,7 @@ from pathlib import Path
 from vlmhb_stages import paths
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.report.collect import Collected, collect
+from vlmhb_stages.report.comparisons import comparisons
 from vlmhb_stages.report.model import ReportFile
 from vlmhb_stages.report.render import render_html, render_markdown
 from vlmhb_stages.report.summary import render_csv
@@ -35,6 +36,7 @@ def run(
         title=spec.title,
         created=created,
         evaluations=tuple(item.report for item in collected),
+        comparisons=comparisons(collected, beat=lambda: events.emit("heartbeat")),
     )
     out = resolve(paths.OUT)
     _write(out / "report.json", report.model_dump_json(indent=2) + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vlmhb_benchmarks.metrics.base import (
@@ -75,6 +75,19 @@ class Heavy(MeanMetric):
         return mean_score(float(prediction == references[0]), matched_reference=str(os.getpid()))
 
 
+@dataclass(frozen=True, kw_only=True)
+class HeavyFields(MeanMetric):
+    """One field, whose score is that of the sample."""
+
+    def compare(self, prediction: str, reference: str) -> float:
+        return float(prediction == reference)
+
+    def by_field(self, prediction: str | None, references: Sequence[str]) -> Mapping[str, SampleScore]:
+        score = self.missing(references) if prediction is None else self.score(prediction, references)
+        return {"letter": score}
+
+
 ASKED = Asked(info=info("asked"))
 RARE = Rare(info=info("rare"))
 HEAVY = Heavy(info=info("heavy", heavy=True))
+HEAVY_FIELDS = HeavyFields(info=info("heavy_fields", heavy=True))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluate_case import Item, answered, evaluate, evaluate_upstream, failed
+from evaluate_case import Item, Result, answered, evaluate, evaluate_upstream, failed
 from vlmhb_benchmarks.metrics import get_metric
-from vlmhb_stages.evaluate import work
+from vlmhb_stages.evaluate import pool, work
 from vlmhb_stages.parts import ids_digest, read_index, read_parts
 
 
@@ -61,7 +63,7 @@ def heavy_items(count: int, *, last: str = "x") -> list[Item]:
     ]
 
 
-def run_heavy(root: Path, monkeypatch: pytest.MonkeyPatch, *, processes: int, last: str = "x"):  # type: ignore[no-untyped-def]
+def run_heavy(root: Path, monkeypatch: pytest.MonkeyPatch, *, processes: int, last: str = "x") -> Result:
     monkeypatch.setattr(work, "cores", lambda: processes)
     return evaluate(root, heavy_items(40, last=last), metrics=("evaluate_metrics:HEAVY",))
 
@@ -88,3 +90,45 @@ def test_a_few_samples_start_no_process(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(work, "cores", lambda: 2)
     result = evaluate(tmp_path, heavy_items(3), metrics=("evaluate_metrics:HEAVY",))
     assert {score.matched_reference for score in result.scores} == {str(os.getpid())}
+
+
+def test_fields_of_heavy_metrics_are_scored_in_the_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = []
+    for processes in (1, 2):
+        monkeypatch.setattr(work, "cores", lambda count=processes: count)
+        root = tmp_path / str(processes)
+        results.append(evaluate(root, heavy_items(40), metrics=("evaluate_metrics:HEAVY_FIELDS",)))
+    serial, parallel = (one.slice("field", "letter")["heavy_fields"] for one in results)
+    assert serial == parallel
+    assert (serial.n, serial.value) == (40, results[0].value("heavy_fields"))
+
+
+def test_processes_die_with_a_killed_stage() -> None:
+    """They hold its standard output open, so `run` returns only when they are gone."""
+    script = """
+import os, signal
+from vlmhb_benchmarks.metrics import get_metric
+from vlmhb_benchmarks.metrics.base import Context
+from vlmhb_stages.evaluate.pool import HeavyPool, Job
+
+pool = HeavyPool({"cer": get_metric("cer")}, processes=2)
+jobs = [Job(text="a", references=("a",), context=Context())] * 4
+assert len(pool.scores("cer", jobs, beat=lambda: None)) == 4
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (-9, b"")
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("max 100000", 8), ("150000 100000", 2), ("50000 100000", 1), ("", 8)]
+)
+def test_cores_are_those_of_the_container(
+    text: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpu.max").write_text(text)
+    monkeypatch.setattr(pool, "_CPU_MAX", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    assert pool.cores() == count

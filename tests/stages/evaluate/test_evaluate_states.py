@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from evaluate_case import Item, answered, evaluate, failed, run_stage
+from vlmhb_benchmarks.metrics.base import Flag
 from vlmhb_stages.contracts import Prediction
+from vlmhb_stages.evaluate.notes import WHY
 
 
 def item(sample_id: str, prediction: Prediction | None, *, reference: str = "42") -> Item:
@@ -154,6 +157,11 @@ def test_a_bad_label_costs_one_sample(tmp_path: Path) -> None:
         "cer: undefined, no reference: 1 (none)",
         "cer: undefined, the reference is empty: 1 (empty)",
     )
+
+
+def test_every_flag_has_words() -> None:
+    """`failed` is told with the message of the metric's own code."""
+    assert set(WHY) == set(get_args(Flag)) - {"failed"}
 
 
 def folders(root: Path) -> dict[str, str]:

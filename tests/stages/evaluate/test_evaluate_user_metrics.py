@@ -174,3 +174,12 @@ def test_what_does_not_load_is_one_line(spec: dict[str, Any], message: str, tmp_
 def test_a_module_that_breaks_is_one_line(tmp_path: Path) -> None:
     fatal = run(tmp_path, user(written(tmp_path / "m", "raise RuntimeError('no licence')\n"), "x")).fatal
     assert "RuntimeError: no licence" in fatal["message"]
+
+
+def test_a_metric_object_that_gives_nan_fails_too(tmp_path: Path) -> None:
+    text = METRIC.replace(
+        "return float(prediction[:1] == reference[:1])", "return float('nan') if prediction == 'no' else 1.0"
+    )
+    result = run(tmp_path, user(written(tmp_path / "m", text), "ready", name="first_letter"))
+    assert result.sample("first_letter") == [1.0, 1.0, None, None]
+    assert "own code failed (ValueError: gave nan" in result.metrics.warnings[0]

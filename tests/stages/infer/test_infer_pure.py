@@ -227,7 +227,9 @@ def test_an_image_that_prepare_made_is_read_beside_the_samples(tmp_path: Path) -
 def test_an_absolute_path_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"x")
     with pytest.raises(Exception, match="outside the media folder"):
-        ImageStore(tmp_path, made=tmp_path).data_url(ImageRef(path=str(tmp_path / "x"), sha256="", width=1, height=1))
+        ImageStore(tmp_path, made=tmp_path).data_url(
+            ImageRef(path=str(tmp_path / "x"), sha256="", width=1, height=1)
+        )
 
 
 def test_counts() -> None:

@@ -249,6 +249,22 @@ def test_a_wrong_checksum_names_the_member(bench: Bench) -> None:
     assert "images/a.png" in refused(bench, path)
 
 
+def test_a_forged_header_is_not_read_into_memory(bench: Bench) -> None:
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 1 << 40
+    with (bench.root / "d.tar").open("wb") as file:
+        file.write(header.tobuf(tarfile.GNU_FORMAT) + bytes(10_240))
+    assert "a header of 1099511627776 bytes" in refused(bench, bench.root / "d.tar")
+
+
+def test_a_zip_whose_directory_lies_is_damaged(bench: Bench) -> None:
+    path = bench.root / "d.zip"
+    write_zip(path, dataset())
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"samples.jsonl", b"samples.jsonX", 1))
+    assert "the archive is damaged or cut off" in refused(bench, path)
+
+
 def test_an_encrypted_zip(bench: Bench) -> None:
     path = bench.root / "d.zip"
     write_zip(path, dataset())

@@ -37,7 +37,9 @@ class Quantity:
 
 def parse_quantity(text: str) -> Quantity | None:
     """None where `text` is anything but one quantity. A full stop at the end is forgiven."""
-    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().replace("−", "-").replace("’", "'").split())
+    plain = " ".join(
+        unicodedata.normalize("NFKC", text).casefold().replace("−", "-").replace("’", "'").split()
+    )
     if len(plain) > _MAX_CHARS:
         return None
     found = _SHAPE.fullmatch(plain.removesuffix(".") or plain)

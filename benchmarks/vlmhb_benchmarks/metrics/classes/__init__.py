@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vlmhb_benchmarks.metrics.base import Metric
 from vlmhb_benchmarks.metrics.classes.accuracy import CLASS_ACCURACY
+from vlmhb_benchmarks.metrics.classes.pages import PAGE_CLASS_ACCURACY
 from vlmhb_benchmarks.metrics.classes.rates import (
     CLASS_F1_MACRO,
     CLASS_F1_WEIGHTED,
@@ -17,6 +18,7 @@ CLASS_METRICS: tuple[Metric, ...] = (
     CLASS_F1_WEIGHTED,
     CLASS_PRECISION_WEIGHTED,
     CLASS_RECALL_WEIGHTED,
+    PAGE_CLASS_ACCURACY,
 )
 
 __all__ = [
@@ -26,4 +28,5 @@ __all__ = [
     "CLASS_METRICS",
     "CLASS_PRECISION_WEIGHTED",
     "CLASS_RECALL_WEIGHTED",
+    "PAGE_CLASS_ACCURACY",
 ]

@@ -86,7 +86,7 @@ class ClassRate:
                 found.setdefault(class_of(text))
                 if len(found) > MAX_CLASSES + 1:  # one may be the blank one
                     raise MetricError(
-                        f"{self.info.name}: more than {MAX_CLASSES} different references",
+                        f"more than {MAX_CLASSES} different references",
                         hint="class metrics are for a fixed list of classes: use exact_match for free text",
                     )
         return replace(self, classes=tuple(sorted(name for name in found if name)))

@@ -214,8 +214,9 @@ def _listed(references: Sequence[str], *, name: str) -> tuple[str, ...]:
     if not single.startswith("[") or name.startswith("text grounding"):
         return tuple(references)
     values = data.value_of(single)
-    if not isinstance(values, list) or not values:
-        return tuple(references)
+    values = values if isinstance(values, list) else []
+    if not values or not all(isinstance(value, str | dict) for value in values):
+        return tuple(references)  # `[1, 2]` may be the answer itself
     return tuple(value if isinstance(value, str) else repr(value) for value in values)
 
 

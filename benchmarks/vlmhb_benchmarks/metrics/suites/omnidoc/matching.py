@@ -8,7 +8,7 @@ from typing import Literal
 
 from vlmhb_benchmarks.metrics.distance import levenshtein
 
-# A pair that differs in more than this is a pair only if the shorter text stands nearly whole in the longer one.
+# A pair that differs in more than this grows only if the shorter text stands nearly whole in the longer one.
 MAX_DISTANCE = 0.7
 _PART_OF = 80.0  # rapidfuzz's partial ratio
 _LEAST_PART = 8  # characters: shorter ones are found anywhere
@@ -45,11 +45,11 @@ class Edits:
 
 @dataclass(frozen=True, kw_only=True)
 class Matching:
-    """Texts are already normalised. `kinds` of the gold blocks: only blocks of one kind are joined."""
+    """Texts are already normalised. `scored` says of each gold block whether it counts; only like are joined."""
 
     gold: Sequence[str]
     answer: Sequence[str]
-    kinds: Sequence[bool]
+    scored: Sequence[bool]
 
     def edits(self, pair: Pair) -> Edits:
         gold = "".join(self.gold[index] for index in pair.gold)
@@ -58,7 +58,12 @@ class Matching:
 
     def pairs(self) -> list[Pair]:
         """Every block of both sides is in exactly one pair."""
-        pairs = assigned(self.gold, self.answer)
+        # What is unlike a header must not vanish in it: it is invented.
+        pairs = [
+            pair
+            for pair in assigned(self.gold, self.answer)
+            if self.scored[pair.gold[0]] or self._alike(pair)
+        ]
         free_gold = set(range(len(self.gold))) - {index for pair in pairs for index in pair.gold}
         free_answer = set(range(len(self.answer))) - {index for pair in pairs for index in pair.answer}
         pairs = [self._grown(pair, side="answer", free=free_answer) for pair in pairs]
@@ -67,22 +72,30 @@ class Matching:
         return pairs + [Pair(answer=(index,)) for index in sorted(free_answer)]
 
     def _grown(self, pair: Pair, *, side: Side, free: set[int]) -> Pair:
-        """Neighbours that nothing matches join the pair, as long as it becomes more alike. `free` loses them."""
-        while True:
+        """Neighbours that nothing matches join a pair that is one, as long as it becomes more alike.
+
+        `free` loses them."""
+        while self._alike(pair):
             candidates = {
                 index: pair.longer(side, index)
                 for index in pair.neighbours(side)
-                if index in free and (side == "answer" or self.kinds[index] == self.kinds[pair.gold[0]])
+                if index in free and (side == "answer" or self.scored[index] == self.scored[pair.gold[0]])
             }
             chosen = min(candidates, key=lambda index: self.edits(candidates[index]).share, default=None)
             if chosen is None or self.edits(candidates[chosen]).share >= self.edits(pair).share:
                 return pair
             free.remove(chosen)
             pair = candidates[chosen]
+        return pair
+
+    def _alike(self, pair: Pair) -> bool:
+        if self.edits(pair).share <= MAX_DISTANCE:
+            return True
+        return _is_part(self.gold[pair.gold[0]], self.answer[pair.answer[0]])
 
 
 def assigned(gold: Sequence[str], answer: Sequence[str]) -> list[Pair]:
-    """One to one with the least sum of normalised edit distances; what is not alike is no pair."""
+    """One to one with the least sum of normalised edit distances, however unlike, as official."""
     if not gold or not answer:
         return []
     import numpy as np
@@ -92,11 +105,7 @@ def assigned(gold: Sequence[str], answer: Sequence[str]) -> list[Pair]:
 
     costs = cdist(gold, answer, scorer=Levenshtein.normalized_distance, dtype=np.float64, workers=1)
     rows, columns = linear_sum_assignment(costs)
-    return [
-        Pair(gold=(int(row),), answer=(int(column),))
-        for row, column in zip(rows, columns, strict=True)
-        if True
-    ]
+    return [Pair(gold=(int(row),), answer=(int(column),)) for row, column in zip(rows, columns, strict=True)]
 
 
 def _is_part(first: str, second: str) -> bool:

@@ -57,7 +57,7 @@ def _text_matching(page: Page, answer: Answer) -> Matching:
     return Matching(
         gold=[normalise_text(block.text) for block in page.texts],
         answer=[text for piece in answer.texts if (text := normalise_text(piece.text))],
-        kinds=[block.is_scored for block in page.texts],
+        scored=[block.is_scored for block in page.texts],
     )
 
 
@@ -69,7 +69,7 @@ def formula_edits(page: Page, answer: Answer) -> Total | None:
     matching = Matching(
         gold=gold,
         answer=[normalise_formula(piece.text) for piece in answer.formulas],
-        kinds=[True] * len(gold),
+        scored=[True] * len(gold),
     )
     counted = [matching.edits(pair) for pair in _one_to_one(matching)]
     return Total(

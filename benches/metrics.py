@@ -52,7 +52,7 @@ PEER_EXTRAS = (
     "rapidfuzz",
 )
 PEER_PROGRAM = """
-import json, sys, time, types
+import importlib.util, json, sys, time, types
 import numpy
 answers, golds = json.load(open(sys.argv[1]))
 if sys.argv[2] == "evalscope":
@@ -60,12 +60,11 @@ if sys.argv[2] == "evalscope":
     golds = [json.dumps([gold]) for gold in golds]
     work = lambda: ANLS().apply(answers, golds)
 else:
-    try:
-        import torch
-    except ImportError:
+    import evaluate
+    if importlib.util.find_spec("torch") is None:
         stub = types.ModuleType("torch")
         stub.__getattr__ = lambda name: type(name, (), {})
-        stub.__path__, stub.__spec__ = [], None
+        stub.__path__ = []
         sys.modules.update({"torch": stub, "torch.distributed": stub, "torch.nn": stub, "torch.utils": stub})
     from lmms_eval.api.metrics import anls
     work = lambda: [anls([gold], [answer]) for gold, answer in zip(golds, answers)]
@@ -179,8 +178,12 @@ def measure_peers(folder: Path, fields: Fields) -> list[Row]:
     venv.create(folder / "peers", with_pip=True)
     python = str(folder / "peers" / "bin" / "python")
     install = [python, "-m", "pip", "install", "--quiet"]
-    subprocess.run([*install, PEERS["evalscope"], *PEER_EXTRAS], check=True)
-    subprocess.run([*install, "--no-deps", PEERS["lmms_eval"]], check=True)
+    for wanted in (
+        [PEERS["evalscope"]],
+        PEER_EXTRAS,
+        ["--no-deps", PEERS["lmms_eval"]],
+    ):  # together pip searches long
+        subprocess.run([*install, *wanted], check=True)
     (folder / "pairs.json").write_text(json.dumps([fields.answers, fields.golds]))
     base = compare_cpu({"loop": lambda: distances(fields)})[0].median
     rows = []

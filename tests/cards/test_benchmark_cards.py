@@ -1,4 +1,4 @@
-"""Every benchmark card: complete, and its loader, extraction and metrics work on a miniature file of the real format."""
+"""Every benchmark card: complete; its loader, extraction and metrics work on a miniature of the real files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,50 @@ from vlmhb_benchmarks.metrics.base import Context, ContextMetric, FittedMetric
 CARDS = {card.name: card for card in load_registry().benchmarks}
 SHIPPED = Path(__file__).parents[2] / "user_configs"
 # What the issue's readers look for by name, whatever else is there.
-FIELD = ["docvqa", "infographicvqa", "mp_docvqa", "slidevqa", "dude", "chartqa", "textvqa", "st_vqa", "ocr_vqa", "ai2d", "ocrbench", "ocrbench_v2", "cc_ocr_kie", "cc_ocr_doc_parsing", "cc_ocr_multi_lan_ocr", "cc_ocr_multi_scene_ocr", "omnidocbench", "olmocr_bench", "sroie", "cord", "funsd", "xfund", "kleister_nda", "kleister_charity", "wildreceipt", "poie", "ephoie", "deepform", "pubtabnet", "fintabnet", "iam", "mmmu", "mmbench", "mathvista", "pope", "hallusionbench", "demo_mini", "snils", "rpo_classification", "rpo_sorting", "kie_fields", "invoices"]
+FIELD = [
+    "docvqa",
+    "infographicvqa",
+    "mp_docvqa",
+    "slidevqa",
+    "dude",
+    "chartqa",
+    "textvqa",
+    "st_vqa",
+    "ocr_vqa",
+    "ai2d",
+    "ocrbench",
+    "ocrbench_v2",
+    "cc_ocr_kie",
+    "cc_ocr_doc_parsing",
+    "cc_ocr_multi_lan_ocr",
+    "cc_ocr_multi_scene_ocr",
+    "omnidocbench",
+    "olmocr_bench",
+    "sroie",
+    "cord",
+    "funsd",
+    "xfund",
+    "kleister_nda",
+    "kleister_charity",
+    "wildreceipt",
+    "poie",
+    "ephoie",
+    "deepform",
+    "pubtabnet",
+    "fintabnet",
+    "iam",
+    "mmmu",
+    "mmbench",
+    "mathvista",
+    "pope",
+    "hallusionbench",
+    "demo_mini",
+    "snils",
+    "rpo_classification",
+    "rpo_sorting",
+    "kie_fields",
+    "invoices",
+]
 # A right answer in the form in which a model gives it, where that is not the reference itself.
 RIGHT = {
     "omnidocbench": "One line of text",

@@ -71,5 +71,7 @@ BLEU = Bleu(
         source="Papineni et al. 2002; sacrebleu (Post 2018), nrefs:var|case:mixed|eff:yes|tok:13a|smooth:exp",
         empty_rule="blank reference: undefined (null, flagged); empty or missing answer: 0",
         params={"effective_order": True, "tokenize": "13a", "smooth": "exp"},
+        average="corpus",
+        deviations="the prototype swaps answer and reference and gives answers under four tokens 0",
     )
 )

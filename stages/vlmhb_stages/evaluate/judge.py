@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from vlmhb_benchmarks.extraction import Extracted, Extraction
-from vlmhb_benchmarks.metrics import SampleScore
 from vlmhb_benchmarks.metrics.batch import ScoreColumns
 
 from vlmhb_stages.contracts import Prediction, Score
@@ -76,9 +75,6 @@ class Judged:
     def gated(self) -> bool | None:
         """True: the structure is invalid. None: there is no gate, or no answer."""
         return self.row in self.chunk.gated if self.chunk.has_gate and self.answered else None
-
-    def score(self, index: int) -> SampleScore:
-        return self.chunk.scored[index][self.row]
 
     def value(self, index: int) -> float | None:
         value = self.chunk.values[index][self.row]

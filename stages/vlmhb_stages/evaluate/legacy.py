@@ -6,13 +6,15 @@ import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from types import TracebackType
 
 from vlmhb_benchmarks.metrics import Metric
 
+from vlmhb_stages.evaluate.cases import Case
 from vlmhb_stages.evaluate.csvtext import Annotation, CsvFile, number
-from vlmhb_stages.evaluate.judge import Judged, JudgedChunk
+from vlmhb_stages.evaluate.judge import JudgedChunk
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "by_doc_question": ("doc_class", "question_type"),
@@ -119,32 +121,45 @@ class LegacyWriter:
 
     def add(self, chunk: JudgedChunk) -> None:
         """Upstream's files have no row for a sample without an answer."""
-        for judged in chunk.samples():
-            if judged.answered:
-                self._add(judged)
+        values = [chunk.values[index] for index in self._indices]
+        parts = [chunk.scored[index].parts.tolist() for index in self._indices]
+        for row, (case, extracted) in enumerate(zip(chunk.cases, chunk.extracted, strict=True)):
+            if extracted is None:
+                continue
+            found = [None if isnan(column[row]) else column[row] for column in values]
+            self._write_row(case, found)
+            self._pool(
+                case,
+                [None if value is None else column[row] for value, column in zip(found, parts, strict=True)],
+            )
 
-    def _add(self, judged: Judged) -> None:
-        scores = [judged.score(index) for index in self._indices]
-        start = (judged.sample.sample_id, judged.prediction.text or "")
+    def _write_row(self, case: Case, values: Sequence[float | None]) -> None:
+        start = (case.sample_id, case.prediction.text or "")
         self._answers.write(start)
         if self._by_id:
-            self._by_id.write((*start, *self._context(judged), *(number(score.value) for score in scores)))
-        parts = [score.parts for score in scores]
+            self._by_id.write((*start, *self._context(case), *map(number, values)))
+
+    def _pool(self, case: Case, parts: Sequence[Sequence[float] | None]) -> None:
         self._general.add(parts)
+        metadata = case.metadata
         for name, groups in self._groups.items():
-            key = tuple(judged.sample.metadata.get(column, "") for column in GROUPS[name])
-            if all(key):
-                groups.setdefault(key, Totals(len(self._metrics))).add(parts)
+            key = tuple(metadata.get(column, "") for column in GROUPS[name])
+            if not all(key):
+                continue
+            if key not in groups:
+                groups[key] = Totals(len(self._metrics))
+            groups[key].add(parts)
 
     def _by_id_header(self) -> list[str]:
         context = without_id(self._annotation.header) if self._annotation else ["answer", *self._keys]
         return ["id", "model_answer", *context, *(metric.column for metric in self._legacy)]
 
-    def _context(self, judged: Judged) -> list[str]:
+    def _context(self, case: Case) -> list[str]:
         if self._annotation:
-            row = self._annotation.rows[self._annotation.position(judged.sample.sample_id)]
+            row = self._annotation.rows[self._annotation.position(case.sample_id)]
             return [cell for name, cell in zip(self._annotation.header, row, strict=True) if name != "id"]
-        return [_answer_cell(judged.references), *(judged.sample.metadata.get(key, "") for key in self._keys)]
+        metadata = case.metadata
+        return [_answer_cell(case.references), *(metadata.get(key, "") for key in self._keys)]
 
     def _write_groups(self) -> None:
         for name, groups in self._groups.items():

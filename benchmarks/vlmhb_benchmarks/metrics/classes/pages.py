@@ -13,9 +13,10 @@ _LIST = re.compile(r"\[([^\[\]]*)\]")
 
 
 def class_numbers(text: str, *, pages: int | None = None) -> list[str]:
-    """The last bracketed list of numbers, else all numbers of the text; digits alone where `pages` of them stand together.
+    """The last bracketed list of numbers, else all numbers of the text.
 
-    The prototype's files have the answer `4,4,1,3,2` without its commas."""
+    Digits that stand together count one by one where there are `pages` of them: the prototype's files have the
+    answer `4,4,1,3,2` without its commas."""
     bracketed: list[str] = [found for found in _LIST.findall(text) if _NUMBER.search(found)]
     numbers: list[str] = [str(int(number)) for number in _NUMBER.findall(bracketed[-1] if bracketed else text)]
     together = text.strip()

@@ -64,7 +64,7 @@ class KieScore:
     def by_field(self, prediction: str | None, references: Sequence[str]) -> Mapping[str, SampleScore]:
         """A field's path is its keys joined by `/`, list positions left out. Against the reference of `score`."""
         answer = None if prediction is None else self.read(prediction)
-        chosen = self._chosen(answer or Counter(), references, answered=answer is not None)
+        chosen = _chosen(answer or Counter(), self._golds(references), answered=answer is not None)
         if chosen is None:
             return {}
         hits = by_path(answer or Counter(), chosen.fields)
@@ -84,27 +84,29 @@ class KieScore:
     def _against(self, answer: Fields, references: Sequence[str], *, answered: bool) -> SampleScore:
         if not references:
             return undefined("no_reference")
-        if not self._valid(references):
+        golds = self._golds(references)
+        if not golds:
             return undefined("invalid_reference")
-        chosen = self._chosen(answer, references, answered=answered)
+        chosen = _chosen(answer, golds, answered=answered)
         if chosen is None:
             return undefined("empty_reference")
         hits = counted(answer, chosen.fields)
         value = self.from_totals(hits) if any(hits) else 1.0
         return SampleScore(value=value, parts=tuple(hits), matched_reference=chosen.text)
 
-    def _chosen(self, answer: Fields, references: Sequence[str], *, answered: bool) -> _Reference | None:
-        usable = [reference for reference in self._valid(references) if reference.fields or answered]
-
-        def fit(reference: _Reference) -> float:
-            value = f1(counted(answer, reference.fields))
-            return 1.0 if value is None else value
-
-        return max(usable, key=fit, default=None)
-
-    def _valid(self, references: Sequence[str]) -> list[_Reference]:
+    def _golds(self, references: Sequence[str]) -> list[_Reference]:
         golds = ((text, self.read(text)) for text in references)
         return [_Reference(text=text, fields=gold) for text, gold in golds if gold is not None]
+
+
+def _chosen(answer: Fields, golds: Sequence[_Reference], *, answered: bool) -> _Reference | None:
+    """The reference with the best F1, the first of equals; without an answer one that has a field."""
+
+    def fit(reference: _Reference) -> float:
+        value = f1(counted(answer, reference.fields))
+        return 1.0 if value is None else value
+
+    return max((gold for gold in golds if gold.fields or answered), key=fit, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 import typer.main
 from vlmhb import errors
+from vlmhb.cards import load_registry
 from vlmhb.cli.app import app
+from vlmhb_benchmarks.extraction import EXTRACTIONS
+from vlmhb_benchmarks.loaders import LOADERS
+from vlmhb_benchmarks.metrics.registry import BUILT_IN
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -23,6 +27,8 @@ PAGES = sorted(
 GUIDES = [ROOT / "docs" / "guide.md", ROOT / "docs" / "ru" / "guide.md"]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^(?:\w+=\S+ )*(?:\.venv/bin/)?vlmhb (.+)$", re.MULTILINE)
+ROW = re.compile(r"^\|(.+)\|$", re.MULTILINE)
+NAME = re.compile(r"`([^`]+)`")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|<(?:img|a)\b[^>]*?(?:src|href)=\"([^\"]+)\"")
 HOME = re.compile(r"(?<![\w.}~])/(?:home|root|Users|mnt|work)/")
 SHELL_ENDS = {"|", ">", "2>", "&&", "||", ";"}
@@ -113,3 +119,46 @@ def test_the_guide_explains_every_exit_code(guide: Path) -> None:
 def test_both_guides_show_the_same_commands() -> None:
     english, russian = (list(commands(guide)) for guide in GUIDES)
     assert english == russian
+
+
+def rows(page: str) -> dict[str, list[str]]:
+    """The cells of each table row by the names in backticks in its first cell; the first row of a name counts."""
+    found: dict[str, list[str]] = {}
+    for row in ROW.finditer(FENCE.sub("", text_of(ROOT / "docs" / page))):
+        cells = [cell.strip() for cell in row[1].replace("\\|", "¦").split("|")]
+        for named in NAME.findall(cells[0]):
+            found.setdefault(named, cells)
+    return found
+
+
+def test_every_metric_is_explained_as_it_is() -> None:
+    told = rows("metrics-reference.md")
+    for metric in BUILT_IN:
+        info = metric.info
+        assert info.name in told, f"no row for {info.name} in docs/metrics-reference.md"
+        _, formula, aggregate, span, empty, source = told[info.name]
+        assert formula and empty and source, info.name
+        assert (info.name, aggregate, span) == (info.name, info.average, f"{info.range}, {info.direction}")
+
+
+def test_every_extraction_is_explained() -> None:
+    told = rows("metrics.md")
+    for rule in EXTRACTIONS:
+        assert rule.name in told, f"no row for {rule.name} in docs/metrics.md"
+        # What is scored on a miss begins alike: the whole reply, nothing, a class.
+        assert told[rule.name][2].split()[0].strip(":,") == rule.on_miss.split()[0].strip(":,"), rule.name
+
+
+def test_every_loader_is_explained() -> None:
+    assert set(LOADERS) <= set(rows("benchmarks.md"))
+
+
+def test_every_benchmark_is_listed_with_its_metrics() -> None:
+    told = rows("benchmarks.md")
+    for card in load_registry().benchmarks:
+        assert card.name in told, f"no row for {card.name} in docs/benchmarks.md"
+        _, _, metrics, loader, how = told[card.name]
+        first, *others = (name.split()[0] for name in metrics.split(","))
+        assert (first, {first, *others}) == (card.primary, set(card.metrics)), card.name
+        assert loader == card.loader, card.name
+        assert how.startswith("hub") == (card.hub is not None), card.name

@@ -27,6 +27,7 @@ EVALUATIONS = {
         "receipts_tsv-label-reader",
     ],
     "own_model.csv": ["own_documents-label-reader", "own_documents-prototype-reader"],
+    "receipts_kie.csv": ["docs_mini_kie-receipt-rules"],
 }
 
 

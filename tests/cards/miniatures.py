@@ -75,6 +75,17 @@ def _cell(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if any(char in text for char in '"\t\n') else text
 
 
+def _pdf64(*, pages: int) -> str:
+    """A PDF as VLMEvalKit's tables of long documents hold it."""
+    stream = io.BytesIO()
+    document = PdfDocument.new()
+    for _ in range(pages):
+        document.new_page(60, 40)
+    document.save(stream)
+    document.close()
+    return base64.b64encode(stream.getvalue()).decode()
+
+
 B64 = base64.b64encode(png() * 3).decode()  # longer than an index of another row
 
 
@@ -168,27 +179,53 @@ def _due(root: Path) -> None:
 
 
 def _wildreceipt(root: Path) -> None:
-    write_text(root / "class_list.txt", "0 Ignore\n1 Store_name_value\n")
-    row = {"file_name": "image_files/1.png", "annotations": [{"text": "ACME", "label": 1, "box": [0] * 8}]}
-    write_json(root / "test.txt", row)
-    write_image(root / "image_files" / "1.png")
+    fields = ("Store_name", "Store_addr", "Tel", "Date", "Time", "Prod_item", "Prod_quantity", "Prod_price",
+              "Subtotal", "Tax", "Tips", "Total")  # fmt: skip
+    names = ["Ignore", *(f"{field}_{part}" for field in fields for part in ("value", "key")), "Others"]
+    write_text(root / "class_list.txt", "".join(f"{number} {name}\n" for number, name in enumerate(names)))
+    lines = [{"text": "ACME", "label": 1, "box": [0.0] * 8}, {"text": "TM", "label": 25, "box": [0.0] * 8}]
+    image = "image_files/Image_16/11/d5de.jpeg"
+    write_json(root / "test.txt", {"file_name": image, "height": 12, "width": 24, "annotations": lines})
+    write_image(root / image)
 
 
 def _poie(root: Path) -> None:
-    write_json(root / "test.txt", {"file_name": "a.png", "entity_dict": {"EN": "120 kJ"}})
+    line = {"polygon": [0, 0, 9, 0, 9, 9, 0, 9], "text": "120 kJ", "entity": ["B-EN", *["I-EN"] * 5]}
+    row = {"file_name": "a.png", "height": 12, "width": 24, "annotations": [line]}
+    write_json(root / "test.txt", row | {"entity_dict": {"EN": "120 kJ"}})
     write_image(root / "a.png")
 
 
 def _ephoie(root: Path) -> None:
     write_text(root / "test.txt", "p1\n")
-    write_json(root / "label" / "p1.txt", {"0": {"string": "三年级", "class": "年级"}})
+    line = {"box": [0, 0, 9, 0, 9, 9, 0, 9], "string": "三年级", "tag": [1, 1, 1], "class": "VALUE"}
+    write_json(root / "label" / "p1.txt", {"0": line})
+    write_json(root / "kvpair" / "p1.txt", {"年级": "三年级"})
     write_image(root / "image" / "p1.png")
 
 
 def _pubtabnet(root: Path) -> None:
     html = {"cells": [{"tokens": ["1"]}], "structure": {"tokens": ["<tr>", "<td>", "</td>", "</tr>"]}}
-    write_json(root / "t.jsonl", {"filename": "t.png", "split": "val", "imgid": 1, "html": html})
-    write_image(root / "t.png")
+    row = {"filename": "PMC1_002_00.png", "split": "val", "imgid": 548625, "html": html}
+    write_json(root / "PubTabNet_2.0.0.jsonl", row)
+    write_image(root / "val" / "PMC1_002_00.png")
+
+
+def _fintabnet(root: Path) -> None:
+    html = {
+        "cells": [{"tokens": ["1"], "bbox": [1, 1, 9, 9]}],
+        "structure": {"tokens": ["<tr>", "<td>", "</td>", "</tr>"]},
+    }
+    row = {
+        "filename": "ACME/2009/page_77.pdf",
+        "table_id": 1,
+        "bbox": [1, 1, 9, 9],
+        "split": "val",
+        "html": html,
+    }
+    for kind in ("table", "cell"):
+        write_json(root / f"FinTabNet_1.0.0_{kind}_val.jsonl", row)
+    write_pdf(root / "pdf" / "ACME" / "2009" / "page_77.pdf", pages=1)
 
 
 def _annotation(root: Path) -> None:
@@ -253,13 +290,23 @@ _OMNI = json.dumps(
             }
         ],
         "page_info": {
-            "page_attribute": {"language": "english", "data_source": "book", "layout": "single_column"}
+            "image_path": "images/book_1.jpg",
+            "page_attribute": {"language": "english", "data_source": "book", "layout": "single_column"},
         },
         "extra": {"relation": []},
     }
 )
 _TESTS = json.dumps(
-    [{"type": "present", "text": "One line of text", "max_diffs": 0, "id": "a", "page": 1, "pdf": "x.pdf"}]
+    [
+        {
+            "type": "present",
+            "text": "One line of text",
+            "max_diffs": 0,
+            "id": "a",
+            "page": 1,
+            "pdf": "arxiv_math/x.pdf",
+        }
+    ]
 )
 
 MINIATURES: dict[str, Callable[[Path], None]] = {
@@ -293,10 +340,10 @@ MINIATURES: dict[str, Callable[[Path], None]] = {
             {
                 "index": "0",
                 "question": "Which?",
-                "answer": "['2019']",
-                "answer_type": "extractive",
+                "answer": "2019",
                 "doc_id": "d",
-                "image": B64,
+                "image_path": "['d_1.jpg', 'd_2.jpg']",
+                "image": _pdf64(pages=2),
             }
         ],
     ),
@@ -350,8 +397,8 @@ MINIATURES: dict[str, Callable[[Path], None]] = {
             }
         ],
     ),
-    "cc_ocr_kie": parquet(
-        "kie/test-0.parquet",
+    "cc_ocr_kie": tsv(
+        "kie/constrained_category/sroie2019_word_347.tsv",
         [
             {
                 "index": "1",
@@ -360,26 +407,26 @@ MINIATURES: dict[str, Callable[[Path], None]] = {
                 "answer": '{"total": "9.00"}',
                 "image_name": "a.jpg",
                 "l2-category": "constrained_category",
-                "split": "SROIE",
+                "split": "sroie2019_word",
             }
         ],
     ),
-    "cc_ocr_doc_parsing": parquet(
-        "doc_parsing/test-0.parquet",
+    "cc_ocr_doc_parsing": tsv(
+        "doc_parsing/table/table_photo_eng_75.tsv",
         [
             {
                 "index": "1",
                 "image": B64,
                 "question": "Parse.",
-                "answer": "<p>A</p>",
+                "answer": "<table><tr><td>A</td></tr></table>",
                 "image_name": "a.jpg",
-                "l2-category": "doc",
-                "split": "doc_photo_eng_75",
+                "l2-category": "table",
+                "split": "table_photo_eng_75",
             }
         ],
     ),
-    "cc_ocr_multi_lan_ocr": parquet(
-        "multi_lan_ocr/test-0.parquet",
+    "cc_ocr_multi_lan_ocr": tsv(
+        "multi_lan_ocr/Russian/Russian_150.tsv",
         [
             {
                 "index": "1",
@@ -392,8 +439,8 @@ MINIATURES: dict[str, Callable[[Path], None]] = {
             }
         ],
     ),
-    "cc_ocr_multi_scene_ocr": parquet(
-        "multi_scene_ocr/test-0.parquet",
+    "cc_ocr_multi_scene_ocr": tsv(
+        "multi_scene_ocr/scene_text/TotalText_300.tsv",
         [
             {
                 "index": "1",
@@ -414,8 +461,7 @@ MINIATURES: dict[str, Callable[[Path], None]] = {
                 "index": "0",
                 "question": "",
                 "answer": _TESTS,
-                "category": "arxiv_math",
-                "pdf": "x.pdf",
+                "pdf": "arxiv_math/x.pdf",
                 "image": B64,
             }
         ],
@@ -432,7 +478,7 @@ MINIATURES: dict[str, Callable[[Path], None]] = {
     "poie": _poie,
     "ephoie": _ephoie,
     "pubtabnet": _pubtabnet,
-    "fintabnet": _pubtabnet,
+    "fintabnet": _fintabnet,
     "iam": parquet("data/test.parquet", [{"image": picture(), "text": "put down a resolution"}]),
     "mmmu": parquet(
         "data/validation-00000-of-00001.parquet",
@@ -453,7 +499,11 @@ MINIATURES: dict[str, Callable[[Path], None]] = {
     ),
     "mmbench": tsv(
         "MMBench_DEV_EN.tsv",
-        [_mcq("C", category="ocr", split="dev", hint="Look.") | {"l2-category": "perception"}],
+        [
+            _mcq("C", category="ocr", split="dev", hint="Look.", index="241") | {"l2-category": "perception"},
+            _mcq("B", category="ocr", split="dev", hint="Look.", index="1000241", image="241")
+            | {"l2-category": "perception", "A": "two", "B": "three", "C": "four", "D": "one"},
+        ],
     ),
     "mathvista": parquet(
         "data/testmini-00000-of-00001.parquet",
@@ -489,7 +539,7 @@ MINIATURES: dict[str, Callable[[Path], None]] = {
         "HallusionBench.tsv",
         [
             {
-                "index": "VS_chart_0_1_0",
+                "index": "VS_chart_1_0_1_0",
                 "category": "VS",
                 "l2-category": "chart",
                 "question": "Is it higher?",
@@ -507,10 +557,10 @@ MINIATURES: dict[str, Callable[[Path], None]] = {
                 "answer": "7",
                 "answer_format": "Int",
                 "doc_id": "d.pdf",
-                "doc_type": "guide",
                 "evidence_pages": "[1]",
                 "evidence_sources": "['Table']",
-                "image": B64,
+                "image_path": "['d_1.jpg', 'd_2.jpg']",
+                "image": _pdf64(pages=2),
             }
         ],
     ),

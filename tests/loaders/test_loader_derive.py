@@ -35,3 +35,21 @@ def test_an_unknown_derivation_is_told_with_the_known_ones() -> None:
     with pytest.raises(LoaderError) as caught:
         derive_metadata("ocrbench_v9", {})
     assert "ocrbench_v2" in caught.value.hint
+
+
+def test_hallusionbench_pairs_join_the_figure_as_found_and_the_edited_one() -> None:
+    found = derive_metadata("hallusionbench", {"index": "VS_chart_1_0_1_0"})
+    edited = derive_metadata("hallusionbench", {"index": "VS_chart_2_0_2_0"})
+    assert found["pair"] == edited["pair"] == "VS_chart_0_q0"
+    assert (found["figure"], edited["figure"]) == ("VS_chart_0_1", "VS_chart_0_2")
+    assert derive_metadata("hallusionbench", {"index": "7"}) == {"index": "7"}
+
+
+def test_mmbench_circle_and_olmocr_category() -> None:
+    circles = [
+        derive_metadata("mmbench", {"index": index})["circle"] for index in ("241", "1000241", "3000241")
+    ]
+    assert circles == ["241"] * 3
+    assert derive_metadata("mmbench", {"index": "a"}) == {"index": "a"}
+    assert derive_metadata("olmocr_bench", {"pdf": "old_scans/1.pdf"})["category"] == "old_scans"
+    assert derive_metadata("olmocr_bench", {"pdf": "1.pdf"}) == {"pdf": "1.pdf"}

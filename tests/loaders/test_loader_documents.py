@@ -79,6 +79,13 @@ def test_due_bad_rows_cost_one_sample_each(tmp_path: Path) -> None:
     assert samples[4].row == 5 and "not JSON" in (samples[4].problem or "")
 
 
+def test_due_names_with_the_ending(tmp_path: Path) -> None:
+    pdf(tmp_path / "pdfs" / "a1.pdf", pages=1)
+    write_lines(tmp_path / "test" / "document.jsonl", [due_document("a1.pdf")])
+    (sample,) = read("due", tmp_path)
+    assert sample.images == (PdfPage(path="pdfs/a1.pdf", page=0, dpi=144),)
+
+
 def test_due_without_its_split(tmp_path: Path) -> None:
     with pytest.raises(LoaderError, match=r"no dev/document\.jsonl"):
         read("due", tmp_path, split="dev")
@@ -212,21 +219,34 @@ def test_wildreceipt_fields_by_label_name(tmp_path: Path) -> None:
 
 
 def test_poie_and_ephoie(tmp_path: Path) -> None:
-    write_lines(tmp_path / "poie" / "test.txt", [{"file_name": "a.jpg", "entity_dict": {"EN": "120 kJ"}}, []])
+    line = {"text": "120 kJ", "polygon": [0] * 8, "entity": ["B-EN"] * 6}
+    row = {"file_name": "a.jpg", "height": 9, "width": 9, "annotations": [line]}
+    fields = {"EN": "120 kJ", "SS": ["1 g", "2 g"]}
+    write_lines(tmp_path / "poie" / "test.txt", [row | {"entity_dict": fields}, []])
     good, bad = read("entity_lines", tmp_path / "poie", layout="poie")
-    assert json.loads(good.references[0]) == {"EN": "120 kJ"}
+    assert json.loads(good.references[0]) == fields
     assert "not a row of POIE" in (bad.problem or "")
     root = tmp_path / "ephoie"
-    (root / "label").mkdir(parents=True)
-    (root / "image").mkdir()
-    (root / "image" / "p1.png").write_bytes(b"")
-    (root / "test.txt").write_text("p1\np2\n")
-    label = {"0": {"string": "三年级", "class": "年级"}, "1": {"string": "卷", "class": "other"}}
-    (root / "label" / "p1.txt").write_text(json.dumps(label, ensure_ascii=False), encoding="utf-8")
-    first, second = read("entity_lines", root, layout="ephoie")
-    assert json.loads(first.references[0]) == {"年级": "三年级"}
-    assert first.images == (ImageFile(path="image/p1.png"),)
-    assert second.problem == "no label/p2.txt"
+    for images, pairs in (
+        ("image", "kvpair"),
+        ("final_release_image_20201222", "final_release_kvpair_20201222"),
+    ):
+        ephoie(root / images, images=images, pairs=pairs)
+        first, second, third = read("entity_lines", root / images, layout="ephoie")
+        assert json.loads(first.references[0]) == {"年级": "三年级", "科目": ["语文", "数学"]}
+        assert first.images == (ImageFile(path=f"{images}/p1.png"),)
+        assert second.problem == f"no {pairs}/p2.txt"
+        assert third.problem == f"{pairs}/p3.txt is no JSON object"
+
+
+def ephoie(root: Path, *, images: str, pairs: str) -> None:
+    for folder in (images, pairs):
+        (root / folder).mkdir(parents=True)
+    (root / images / "p1.png").write_bytes(b"")
+    (root / "test.txt").write_text("p1\np2\np3\n")
+    fields = {"年级": "三年级", "科目": ["语文", "数学"], "其他": "卷"}
+    (root / pairs / "p1.txt").write_text(json.dumps(fields, ensure_ascii=False), encoding="utf-8")
+    (root / pairs / "p3.txt").write_text("[]", encoding="utf-8")
 
 
 def test_no_reference_reaches_the_inputs_side(tmp_path: Path) -> None:

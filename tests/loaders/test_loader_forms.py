@@ -146,9 +146,15 @@ def test_xfund(tmp_path: Path, folder: str) -> None:
 def test_which_xfund_file(tmp_path: Path) -> None:
     xfund(tmp_path)
     xfund(tmp_path, language="zh")
-    with pytest.raises(LoaderError, match="2 annotation files fit") as caught:
+    languages = [sample.metadata["language"] for sample in read(tmp_path)]
+    assert languages == ["de"] * 3 + ["zh"] * 3
+    xfund(tmp_path, split="train")
+    with pytest.raises(LoaderError, match="several splits") as caught:
         read(tmp_path)
-    assert "de.val.json, zh.val.json" in caught.value.hint
+    assert "de.train.json, de.val.json, zh.val.json" in caught.value.hint
+    assert len(read(tmp_path, split="val")) == 6
+    with pytest.raises(LoaderError, match="no annotation file fits"):
+        read(tmp_path, split="test")
     assert read(tmp_path, language="zh")[0].sample_id == "zh_val_0"
     assert read(tmp_path, file="zh.val.json")[0].sample_id == "zh_val_0"
 

@@ -169,6 +169,14 @@ def test_a_pdf_in_a_cell(tmp_path: Path) -> None:
     assert sample.images == tuple(PdfBytes(data=data, page=n, dpi=72) for n in range(2))
 
 
+def test_questions_about_one_pdf_refer_to_its_first_row(tmp_path: Path) -> None:
+    data = pdf(3)
+    cells = {"index": "0", "question": "q", "answer": "a", "image": base64.b64encode(data).decode()}
+    samples = read(tmp_path, cells, {**cells, "index": "1", "image": "0"}, max_pages=2)
+    expected = tuple(PdfBytes(data=data, page=number, dpi=144) for number in range(2))
+    assert [sample.images for sample in samples] == [expected, expected]
+
+
 def test_one_page_of_a_pdf_beside_the_table(tmp_path: Path) -> None:
     (tmp_path / "pdfs").mkdir()
     (tmp_path / "pdfs/a.pdf").write_bytes(pdf(3))
@@ -189,3 +197,34 @@ def test_a_damaged_pdf_costs_one_sample(tmp_path: Path) -> None:
     cells = {"index": "0", "answer": "a", "image": text}
     (sample,) = read(tmp_path, cells, columns={"pdf": "image", "image": None})
     assert "cannot be read as a PDF" in (sample.problem or "")
+
+
+def test_several_files_count_their_rows_each_from_the_start(tmp_path: Path) -> None:
+    for name in ("doc/b.tsv", "doc/a.tsv", "other/c.tsv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        cells = {"index": "0", "image": PICTURE, "question": name, "answer": "x"}
+        lines = (
+            "\t".join(cells),
+            "\t".join(cells.values()),
+            "\t".join({**cells, "index": "1", "image": "0"}.values()),
+        )
+        (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    samples = list(load("tsv", tmp_path, {"file": "doc/*.tsv"}))
+    assert [sample.sample_id for sample in samples] == ["a-0", "a-1", "b-0", "b-1"]
+    assert [sample.file for sample in samples] == ["doc/a.tsv", "doc/a.tsv", "doc/b.tsv", "doc/b.tsv"]
+    assert {sample.images for sample in samples} == {(ImageBase64(text=PICTURE),)}
+    assert [sample.sample_id for sample in load("tsv", tmp_path, {"file": "other/*.tsv"})] == ["0", "1"]
+    both = {"file": ["doc/a.tsv", "other/c.tsv"]}
+    assert len(list(load("tsv", tmp_path, both))) == 4
+    assert len(list(load("tsv", tmp_path, both | {"where": {"question": "other/c.tsv"}}))) == 2
+    with pytest.raises(LoaderError, match="no row with question = none"):
+        list(load("tsv", tmp_path, both | {"where": {"question": "none"}}))
+    with pytest.raises(LoaderError, match=r"no none/\*\.tsv in the dataset folder"):
+        list(load("tsv", tmp_path, {"file": ["doc/*.tsv", "none/*.tsv"]}))
+
+
+def test_what_an_empty_answer_means(tmp_path: Path) -> None:
+    rows = (row("0", answer=""), row("1"))
+    assert [sample.references for sample in read(tmp_path, *rows)] == [("",), ("a",)]
+    found = read(tmp_path, *rows, empty_answer="Not answerable")
+    assert [sample.references for sample in found] == [("Not answerable",), ("a",)]

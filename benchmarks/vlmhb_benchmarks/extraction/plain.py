@@ -80,7 +80,7 @@ JSON = Extraction(
     name="json",
     version="1",
     description="the first JSON object or array: the whole reply, a fenced block, or inside prose",
-    source="definition: docs/metrics.md, Fields",
+    source="definition: docs/metrics-reference.md, Key fields",
     on_miss="the whole reply",
     rule=json_text,
 )

@@ -29,6 +29,7 @@ PARAMS = (
     "dpi",
     "max_pages",
     "file",
+    "empty_answer",
 )
 OURS = ("id", "question", "answers", "image", "choices", "hint", "pdf", "page", "response_schema")
 WHOLE_ROW = "*"  # as a column: the row itself, as one JSON text
@@ -91,7 +92,8 @@ class Table:
 class TableParams:
     """The params of a card for `parquet`, `tsv` and `jsonl` (docs/benchmarks.md), checked.
 
-    `metadata`: our name -> column; `columns`: ours -> columns, empty = there is none; None in `labels` = all."""
+    `metadata`: our name -> column; `columns`: ours -> columns, empty = there is none; None in `labels` = all;
+    `empty_answer`: what an empty answer means."""
 
     usual: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: USUAL)
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -109,6 +111,7 @@ class TableParams:
     explode: tuple[str, ...] = ()
     dpi: int = 144
     max_pages: int | None = None
+    empty_answer: str = ""
 
 
 def read_params(
@@ -145,6 +148,7 @@ def read_params(
         explode=texts(params, "explode") or (),
         dpi=whole(params, "dpi") or TableParams.dpi,
         max_pages=whole(params, "max_pages"),
+        empty_answer=str(params.get("empty_answer", "")),
     )
 
 

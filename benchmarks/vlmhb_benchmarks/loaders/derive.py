@@ -8,8 +8,9 @@ from vlmhb_benchmarks.loaders.base import LoaderError
 from vlmhb_benchmarks.metrics.suites.ocrbench_v2_types import TYPES, official_name
 
 Metadata = Mapping[str, str]
-INDEX_PARTS = 4
+INDEX_PARTS = 6
 MMMU_ID_PARTS = 3
+MMBENCH_SHIFT = 1_000_000  # added to the index for every turn of the choices
 
 
 def derive_metadata(name: str, metadata: Metadata) -> dict[str, str]:
@@ -34,13 +35,16 @@ def _ocrbench_v2(metadata: Metadata) -> dict[str, str]:
 
 
 def _hallusionbench(metadata: Metadata) -> dict[str, str]:
-    """Groups of VLMEvalKit's index `<category>_<subcategory>_<set>_<figure>_<question>`: all questions of a `figure`,
-    and one question about all figures of its set (`pair`)."""
-    parts = metadata.get("index", "").rsplit("_", 3)
+    """Groups of VLMEvalKit's index `<category>_<subcategory>_<visual input>_<set>_<figure>_<question>`: all questions
+    of a `figure`, and one question about all figures of its set (`pair`).
+
+    The visual input (1: the figure as found, 2: edited) is no part of a group: a pair has one of each."""
+    parts = metadata.get("index", "").split("_")
     if len(parts) != INDEX_PARTS:
         return {}
-    kind, set_id, figure, question = parts
-    return {"figure": f"{kind}_{set_id}_{figure}", "pair": f"{kind}_{set_id}_q{question}"}
+    category, subcategory, _, set_id, figure, question = parts
+    kind = f"{category}_{subcategory}_{set_id}"
+    return {"figure": f"{kind}_{figure}", "pair": f"{kind}_q{question}"}
 
 
 def _mmmu(metadata: Metadata) -> dict[str, str]:
@@ -49,8 +53,22 @@ def _mmmu(metadata: Metadata) -> dict[str, str]:
     return {"subject": "_".join(parts[1:-1])} if len(parts) >= MMMU_ID_PARTS else {}
 
 
+def _mmbench(metadata: Metadata) -> dict[str, str]:
+    """The `circle` of rows that are one question with its choices turned: index 241, 1000241, 2000241, ..."""
+    index = metadata.get("index", "")
+    return {"circle": str(int(index) % MMBENCH_SHIFT)} if index.isdecimal() else {}
+
+
+def _olmocr_bench(metadata: Metadata) -> dict[str, str]:
+    """The `category` is the folder of the page's PDF."""
+    folder, slash, _ = metadata.get("pdf", "").partition("/")
+    return {"category": folder} if slash else {}
+
+
 DERIVATIONS: Mapping[str, Callable[[Metadata], dict[str, str]]] = {
     "ocrbench_v2": _ocrbench_v2,
     "hallusionbench": _hallusionbench,
     "mmmu": _mmmu,
+    "mmbench": _mmbench,
+    "olmocr_bench": _olmocr_bench,
 }

@@ -69,7 +69,7 @@ def _document(line: str) -> dict[str, Any]:
 
 def _pdf(root: Path, *, name: str) -> str:
     """Where the PDF of a document lies; the first place where there is none, so that the message names it."""
-    places = [f"{folder}/{name}.pdf".lstrip("/") for folder in PDF_FOLDERS]
+    places = [f"{folder}/{name.removesuffix('.pdf')}.pdf".lstrip("/") for folder in PDF_FOLDERS]
     return next((place for place in places if (root / place).is_file()), places[0])
 
 

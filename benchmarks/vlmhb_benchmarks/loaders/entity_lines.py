@@ -17,7 +17,8 @@ from vlmhb_benchmarks.loaders.base import (
 )
 from vlmhb_benchmarks.loaders.csvfile import read_lines
 
-NO_FIELD = ("Ignore", "Others", "other", "O", "")
+NO_FIELD = ("Ignore", "Others", "other", "O", "其他", "")
+EPHOIE_FOLDERS = (("image", "*_image_*"), ("kvpair", "*_kvpair_*"))
 KEY_END, VALUE_END = "_key", "_value"
 
 
@@ -122,19 +123,19 @@ def _class_list(path: Path) -> Iterator[tuple[str, str]]:
     if not path.is_file():
         raise LoaderError("no class_list.txt in the dataset folder", file=path.parent.name)
     for row, line in read_lines(path, name=path.name):
-        number, _, label = line.strip().partition(" ")
-        if not label:
+        words = line.split()
+        if len(words) != 2:
             raise LoaderError("a line is a number and a name", file=path.name, row=row)
-        yield number, label
+        yield words[0], words[1]
 
 
 def _poie(_: Path) -> Callable[[str], _Parsed]:
-    """`{"file_name": ..., "entity_dict": {"label": "text"}}`."""
+    """`{"file_name": ..., "entity_dict": {"label": "text"}}`; the lines' own boxes and tags are not needed."""
 
     def read(line: str) -> _Parsed:
         data = _json(line)
         try:
-            entities = [_Entity(str(label), str(text)) for label, text in data["entity_dict"].items()]
+            entities = list(_entities(data["entity_dict"]))
             return _Parsed(str(data["file_name"]), entities)
         except (KeyError, TypeError, AttributeError) as error:
             raise BadRow(f"not a row of POIE ({type(error).__name__}: {error})") from error
@@ -142,24 +143,38 @@ def _poie(_: Path) -> Callable[[str], _Parsed]:
     return read
 
 
+def _entities(fields: Mapping[str, Any]) -> Iterator[_Entity]:
+    """A label's value is a text or a list of texts."""
+    for label, value in fields.items():
+        for text in value if isinstance(value, list) else [value]:
+            yield _Entity(str(label), str(text))
+
+
 def _ephoie(root: Path) -> Callable[[str], _Parsed]:
-    """A line names an image of `image/`; its lines and their classes stand in `label/<name>.txt` as JSON."""
+    """A line names an image of `image/`; its fields stand in `kvpair/<name>.txt` as one JSON object.
+
+    The folders' names in the release end in a date. `label/` (lines with one tag per character) is not needed."""
+    images, pairs = (_folder(root, *names) for names in EPHOIE_FOLDERS)
 
     def read(line: str) -> _Parsed:
         stem = Path(line.strip()).stem
-        label = root / "label" / f"{stem}.txt"
-        if not label.is_file():
-            raise BadRow(f"no label/{stem}.txt")
-        data = _json(label.read_text(encoding="utf-8-sig"))
-        try:
-            entities = [_Entity(str(item["class"]), str(item["string"])) for item in data.values()]
-        except (KeyError, TypeError, AttributeError) as error:
-            raise BadRow(f"not a label of EPHOIE ({type(error).__name__}: {error})") from error
-        images = (f"image/{stem}{end}" for end in (".jpg", ".png"))
-        image = next((path for path in images if (root / path).is_file()), f"image/{stem}.jpg")
-        return _Parsed(image, entities)
+        path = root / pairs / f"{stem}.txt"
+        if not path.is_file():
+            raise BadRow(f"no {pairs}/{stem}.txt")
+        data = _json(path.read_text(encoding="utf-8-sig"))
+        if not isinstance(data, dict):
+            raise BadRow(f"{pairs}/{stem}.txt is no JSON object")
+        places = (f"{images}/{stem}{end}" for end in (".jpg", ".png"))
+        image = next((place for place in places if (root / place).is_file()), f"{images}/{stem}.jpg")
+        return _Parsed(image, list(_entities(data)))
 
     return read
+
+
+def _folder(root: Path, name: str, pattern: str) -> str:
+    """The folder of that name, else the first that fits the pattern."""
+    found = (path.name for path in sorted(root.glob(pattern)) if path.is_dir())
+    return name if (root / name).is_dir() else next(found, name)
 
 
 _PARSERS: Mapping[str, Callable[[Path], Callable[[str], _Parsed]]] = {

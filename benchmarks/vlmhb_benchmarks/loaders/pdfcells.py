@@ -14,6 +14,7 @@ from vlmhb_benchmarks.loaders.columns import TableParams
 from vlmhb_benchmarks.loaders.pdfpages import page_count
 
 MAGIC = b"%PDF-"
+BASE64_PDF = "JVBERi"  # how MAGIC begins in base64
 REMEMBERED = 256  # documents
 MAGIC_WITHIN = 1024  # bytes; readers accept rubbish before the header
 
@@ -54,7 +55,7 @@ def _decoded(text: Any) -> bytes | None:
         raise BadRow(f"a PDF cannot be {type(text).__name__}")
     if text.startswith("data:"):
         text = text.partition(",")[2]
-    elif not text.startswith("JVBERi"):  # base64 of %PDF-
+    elif not text.startswith(BASE64_PDF):
         return None
     try:
         return base64.b64decode("".join(text.split()), validate=True)

@@ -26,6 +26,10 @@ SHOWN_VALUES = 10
 Images = Callable[[Mapping[str, Any]], tuple[RawImage, ...]]
 
 
+class NoRow(LoaderError):
+    """`where` keeps no row of a file."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """`data`: column -> value; `position` from 0 in the whole dataset, `row` as of `RawSample`.
@@ -56,7 +60,7 @@ class Reader:
     public: Callable[[str], bool] = field(default=METADATA.__contains__)
 
     def samples(self, rows: Iterable[Row]) -> Iterator[RawSample]:
-        """In file order. Raises `LoaderError` when `where` keeps no row."""
+        """In file order. Raises `NoRow` when `where` keeps none."""
         kept = False
         last: Row | None = None
         seen: dict[str, dict[str, None]] = {column: {} for column in self.params.where}
@@ -68,7 +72,7 @@ class Reader:
         if last is not None and not kept:
             wanted = "; ".join(f"{key} = {' or '.join(value)}" for key, value in self.params.where.items())
             hint = "; ".join(f"{column} has {', '.join(values)}" for column, values in seen.items())
-            raise LoaderError(f"no row with {wanted}", file=last.file, hint=hint)
+            raise NoRow(f"no row with {wanted}", file=last.file, hint=hint)
 
     def _is_wanted(self, row: Row, *, seen: Mapping[str, dict[str, None]]) -> bool:
         for column, wanted in self.params.where.items():
@@ -214,7 +218,9 @@ def _references(
     if params.reference == "json":
         return tuple(text_of(value) for value in values)
     return tuple(
-        text for value in values for text in references_of(value, lists=params.lists, structs=structs)
+        text or params.empty_answer
+        for value in values
+        for text in references_of(value, lists=params.lists, structs=structs)
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads VLMEvalKit's TSV files: images as base64, as the index of another row, or as paths.
+"""Reads VLMEvalKit's TSV files: images (or a PDF) as base64, as the index of another row, or as paths.
 
 Texts stay as they are written: `NA`, `007` and empty cells are texts, not missing values or numbers.
 """
@@ -17,11 +17,13 @@ from vlmhb_benchmarks.loaders.base import (
     RawImage,
     RawSample,
     shown,
+    texts,
 )
 from vlmhb_benchmarks.loaders.columns import MissingColumn, Table, TableParams, read_params, resolve
 from vlmhb_benchmarks.loaders.csvfile import CsvRecord, read_records
+from vlmhb_benchmarks.loaders.pdfcells import BASE64_PDF, pages_of
 from vlmhb_benchmarks.loaders.pictures import images_of
-from vlmhb_benchmarks.loaders.records import Images, Reader, Row
+from vlmhb_benchmarks.loaders.records import Images, NoRow, Reader, Row
 from vlmhb_benchmarks.loaders.values import text_list
 
 MAX_INDEX = 64  # characters; no image is that short, so such a cell is the index of another row
@@ -47,37 +49,58 @@ class _Shared:
 
 
 def load_tsv(root: Path, params: Mapping[str, Any]) -> Iterator[RawSample]:
-    """Params: those of tables (docs/benchmarks.md); `file` by default the only *.tsv of the folder."""
+    """Params: those of tables (docs/benchmarks.md); `file` by default the only *.tsv of the folder.
+
+    Where `file` (one or more globs) means several files, each counts from its own first index, so a sample's id is
+    `<name of the file>-<index>`."""
     table_params = read_params(params, loader="tsv", lists=True, usual=USUAL)
-    path = _find(root, params.get("file"))
+    paths = _find(root, texts(params, "file"))
+    none: NoRow | None = None
+    kept = False
+    for path in paths:
+        prefix = f"{path.stem}-" if len(paths) > 1 else ""
+        try:
+            for sample in _of_file(path, root=root, params=table_params, prefix=prefix):
+                kept = True
+                yield sample
+        except NoRow as error:  # another file may have one
+            none = error
+    if none is not None and not kept:
+        raise none
+
+
+def _of_file(path: Path, *, root: Path, params: TableParams, prefix: str) -> Iterator[RawSample]:
     name = shown(path, root=root)
     records = read_records(path, delimiter="\t", name=name)
     header = next(records, None)
     if header is None:
         raise LoaderError("the file is empty", file=name)
-    table = _table(table_params, header=header, name=name)
+    table = _table(params, header=header, name=name)
     folder = path.parent if root.is_file() else root
     shared = _shared_images(path, header=header.cells, table=table, name=name)
     reader = Reader(
-        params=table_params,
+        params=params,
         root=folder,
         table=lambda _: table,
-        images=_images(table, params=table_params, root=folder, shared=shared, header=header.cells),
+        images=_images(table, params=params, root=folder, shared=shared, header=header.cells),
         structs=False,
     )
-    yield from reader.samples(_rows(records, header=header.cells, key=table.id, name=name))
+    for sample in reader.samples(_rows(records, header=header.cells, key=table.id, name=name)):
+        yield replace(sample, sample_id=f"{prefix}{sample.sample_id}") if prefix else sample
 
 
-def _find(root: Path, name: str | None) -> Path:
+def _find(root: Path, globs: tuple[str, ...] | None) -> list[Path]:
     if root.is_file():
-        return root
-    found = [root / name] if name else sorted(root.glob("*.tsv"))
-    if len(found) != 1 or not found[0].is_file():
-        problem = f"no {name or '*.tsv'}" if len(found) < 2 else f"{len(found)} *.tsv files"
+        return [root]
+    found = {glob: [path for path in root.glob(glob) if path.is_file()] for glob in globs or ("*.tsv",)}
+    missing = [glob for glob, paths in found.items() if not paths]
+    paths = sorted({path for paths in found.values() for path in paths})
+    if missing or (globs is None and len(paths) > 1):
+        problem = f"no {', '.join(missing)}" if missing else f"{len(paths)} *.tsv files"
         raise LoaderError(
             f"{problem} in the dataset folder", file=root.name, hint="name it in params.file of the card"
         )
-    return found[0]
+    return paths
 
 
 def _table(params: TableParams, *, header: CsvRecord, name: str) -> Table:
@@ -129,6 +152,8 @@ def _images(
             return images_of(data, table=paths, params=params, root=root)
         if len(cell) <= MAX_INDEX and not cell.startswith("["):
             cell = shared.image_cell(cell) or cell
+        if cell.startswith(BASE64_PDF):
+            return tuple(pages_of(cell, page=None, params=params, root=root))
         return tuple(_encoded(part, shared=shared) for part in text_list(cell) or (cell,))
 
     return images

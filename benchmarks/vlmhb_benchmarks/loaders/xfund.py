@@ -1,4 +1,4 @@
-"""Reads XFUND: all forms of a language and split in one `<lang>.<split>.json`, their images in a folder beside it."""
+"""Reads XFUND: the forms of a language and split in one `<lang>.<split>.json`, their images in a folder beside it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,15 @@ def is_xfund(root: Path) -> bool:
 
 
 def load_xfund(root: Path, *, params: Mapping[str, Any], target: FormTarget) -> Iterator[RawSample]:
+    """One language after the other, where several lie in the folder."""
+    for path in [root] if root.is_file() else _files(root, params=params):
+        yield from _of_file(path, params=params, target=target)
+
+
+def _of_file(path: Path, *, params: Mapping[str, Any], target: FormTarget) -> Iterator[RawSample]:
     """Holds one annotation file (some megabytes), no image. A damaged document is one unusable sample.
 
     `row` is the number of the document, from 1: the file is one line."""
-    path = root if root.is_file() else _file(root, params=params)
     root = path.parent
     data = _read(path)
     documents = data.get("documents")
@@ -56,21 +61,25 @@ def _read(path: Path) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _file(root: Path, *, params: Mapping[str, Any]) -> Path:
+def _files(root: Path, *, params: Mapping[str, Any]) -> list[Path]:
+    """Raises `LoaderError` for none, and for several splits."""
     if "file" in params:
         path = root / str(params["file"])
         if not path.is_file():
             raise LoaderError(f"no {params['file']} in the dataset folder", file=root.name)
-        return path
+        return [path]
     wanted = {key: params[key] for key in ("language", "split") if params.get(key) is not None}
     names = {path.name: NAME.fullmatch(path.name) for path in sorted(root.glob("*.json"))}
-    found = [
-        name for name, match in names.items() if match and all(match[key] == wanted[key] for key in wanted)
-    ]
-    if len(found) != 1:
-        hint = f"choose one by params.language and params.split of the card: {', '.join(names)}"
-        raise LoaderError(f"{len(found)} annotation files fit", file=root.name, hint=hint)
-    return root / found[0]
+    found = {
+        name: match["split"]
+        for name, match in names.items()
+        if match and all(match[key] == wanted[key] for key in wanted)
+    }
+    if len(set(found.values())) != 1:
+        problem = "several splits" if found else "no annotation file fits"
+        hint = f"choose by params.language and params.split of the card: {', '.join(names)}"
+        raise LoaderError(problem, file=root.name, hint=hint)
+    return [root / name for name in found]
 
 
 def _image_folder(root: Path, *, name: str, given: Any) -> str:

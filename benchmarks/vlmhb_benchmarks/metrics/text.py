@@ -1,4 +1,4 @@
-"""Text normalisations that metrics name: each is written down here once and in docs/metrics.md."""
+"""Text normalisations that metrics name: each is written down here once and in docs/metrics-reference.md."""
 
 from __future__ import annotations
 

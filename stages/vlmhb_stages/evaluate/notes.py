@@ -17,7 +17,7 @@ WHY: dict[Flag, str] = {
     "invalid_reference": "undefined, the reference is not in the form that the metric reads",
     "invalid_json": "no JSON in the answer, all fields count as missed",
     "invalid_structure": "the structure of the answer is invalid",
-    "no_schema": "undefined, there is no schema to check against",
+    "no_schema": "there is no schema to check against, scored is whether the answer holds JSON",
     "unknown_type": "undefined, no rule for the type of the question",
 }
 

@@ -99,7 +99,10 @@ def collect(evaluation: ReportEvaluation, *, resolve: Callable[[str], Path]) -> 
         provenance={**dict.fromkeys(PROVENANCE), **info.provenance},
         failures=tally.failures(planned=counts.planned if folders.infer else 0),
         worst=tuple(WorstSample(sample_id=item.record.sample_id, score=item.score) for item in worst),
-        warnings=(*info.warnings, *(metrics.warnings if metrics else ()), *reader.warnings),
+        # The host tells a stage's warnings as well: each is said once.
+        warnings=tuple(
+            dict.fromkeys((*info.warnings, *(metrics.warnings if metrics else ()), *reader.warnings))
+        ),
         tags=info.tags,
     )
     cases = tuple(_case(scored, tally=tally, planned=planned) for scored in worst)

@@ -106,7 +106,7 @@ RELAXED_ACCURACY_STRICT = StrictRelaxedAccuracy(
     info=_info(
         "relaxed_accuracy_strict",
         what="numbers within 5 %, years exact, separators, currencies and percent signs understood",
-        source="relaxed_accuracy with our reading of numbers (docs/metrics.md)",
+        source="relaxed_accuracy with our reading of numbers (docs/metrics-reference.md)",
         deviations="all others: `2010` is right for `2008`, `1,234` and `$5` are no numbers, `5%` is not `5`",
     )
 )

@@ -177,7 +177,7 @@ KIE_F1_NORM = KieScore(
     info=_info(
         "kie_f1_norm",
         what="field F1, micro: values after NFC, case folding, ё→е, quotes unified, one form of amounts and dates",
-        source=f"micro F1 over {_DONUT}; value forms: own definition, docs/metrics.md",
+        source=f"micro F1 over {_DONUT}; value forms: own definition, docs/metrics-reference.md",
     ),
     formula=f1,
     prepare=normalise_value,

@@ -95,6 +95,14 @@ def test_table_on_a_terminal_is_aligned_and_takes_no_markup() -> None:
     assert lines[1].index("1") == lines[2].index("22")
 
 
+def test_a_narrow_terminal_cuts_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    printer, out, _ = console(terminal=True, env={"NO_COLOR": "1"})
+    printer.table([["cc_ocr_multi_scene_ocr", "xyz" * 20]], headers=["benchmark", "about"])
+    assert "cc_ocr_multi_scene_ocr" in out.getvalue()
+    assert out.getvalue().count("z") == 20
+
+
 def test_importing_it_does_not_load_rich() -> None:
     code = "import sys, vlmhb.console, vlmhb.progress; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

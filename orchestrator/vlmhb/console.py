@@ -82,10 +82,14 @@ class Console:
 
     def _rich_table(self, rows: Sequence[Sequence[str]], *, headers: Sequence[str]) -> None:
         from rich.console import Console as RichConsole
-        from rich.table import Table
+        from rich.table import Column, Table
         from rich.text import Text
 
-        table = Table(*headers, box=None, pad_edge=False, header_style="bold")
+        # A name that must be typed is never cut: the first column stays whole, the others fold.
+        columns = [
+            Column(header, overflow="fold", no_wrap=not number) for number, header in enumerate(headers)
+        ]
+        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
         for row in rows:
             table.add_row(*(Text(printable(cell)) for cell in row))
         RichConsole(file=self.out, no_color=bool(self._env.get("NO_COLOR")), highlight=False).print(table)

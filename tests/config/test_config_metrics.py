@@ -199,6 +199,9 @@ def test_the_row_comes_before_the_card(user: Home) -> None:
     assert (found.metrics, found.primary, found.extraction) == (("cer",), "cer", "answer_marker")
     found = scoring(user, row={"metrics": ("wer", "cer"), "extraction": "None"}, primary="WER")
     assert (found.metrics, found.primary, found.extraction) == (("wer", "cer"), "wer", "none")
+    found = scoring(user, row={"metrics": ("cer@1", "wer@1")}, primary="WER")
+    assert (found.metrics, found.primary) == (("cer@1", "wer@1"), "wer")
+    assert scoring(user, row={"metrics": ("cer@1", "wer")}, primary="bleu").primary == "cer"
 
 
 def test_a_gate_may_be_a_metric_of_the_users_own(user: Home) -> None:

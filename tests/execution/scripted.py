@@ -17,6 +17,7 @@ from vlmhb.store.workspace import Workspace
 
 IMAGE = ImageSpec(name="stages", ref="stages:1", identity="sha256:" + "1" * 64)
 DONE = TaskExit(code=0, reason="exit")
+ENDED = {"type": "end"}
 Step = TaskExit | Callable[[], None] | None
 
 
@@ -115,7 +116,7 @@ def out_of(task: ContainerTask) -> Path:
 def writes(
     files: dict[str, str], *, end: TaskExit = DONE, events: tuple[dict[str, Any], ...] = ()
 ) -> Callable[[ContainerTask], Handle]:
-    """A stage that writes `files` (and `events`) and ends."""
+    """A stage that writes `files` (and `events`) and ends; with `DONE` it says so before."""
 
     def start(task: ContainerTask) -> Handle:
         def work() -> None:
@@ -123,7 +124,7 @@ def writes(
                 path = out_of(task) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
-            tell(out_of(task), *events)
+            tell(out_of(task), *events, *((ENDED,) if end is DONE else ()))
 
         return ScriptedHandle([work, end])
 

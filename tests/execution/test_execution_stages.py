@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 from scripted import (
+    DONE,
+    ENDED,
     IMAGE,
     ScriptedEngine,
     ScriptedHandle,
     make_session,
     out_of,
+    tell,
     ticking,
     writes,
 )
@@ -138,7 +141,7 @@ def test_what_was_read_and_changed_meanwhile_is_not_sealed(tmp_path: Path) -> No
     artifact = session.workspace.artifact("infer", source.fingerprint)
 
     def evaluate(task: ContainerTask) -> Handle:
-        return ScriptedHandle([artifact.reopen, TaskExit(code=0, reason="exit")])
+        return ScriptedHandle([artifact.reopen, lambda: tell(out_of(task), ENDED), DONE])
 
     engine.scripts["evaluate"] = [evaluate]
     job = StageJob(spec=JOB.spec, image=IMAGE, mounts=(), reads=((artifact, source),))
@@ -153,6 +156,7 @@ def test_what_was_read_and_changed_meanwhile_is_not_sealed(tmp_path: Path) -> No
         (TaskExit(code=0, reason="child_oom"), "rows may be missing"),
         (TaskExit(code=125, reason="engine_error", detail="no such device"), "no such device"),
         (TaskExit(code=3, reason="exit"), "exit code 3"),
+        (TaskExit(code=0, reason="exit"), "ended before the work was done"),
         (TaskExit(code=137, reason="stopped"), "stopped from outside"),
     ],
 )
@@ -258,7 +262,7 @@ def test_the_spec_and_the_attempt_are_written_before_the_start(tmp_path: Path) -
         folder = out_of(task).parent
         seen["spec"] = json.loads((folder / "spec.json").read_text())
         seen["attempt"] = json.loads((folder / "attempt.json").read_text())
-        return ScriptedHandle([TaskExit(code=0, reason="exit")])
+        return ScriptedHandle([lambda: tell(out_of(task), ENDED), DONE])
 
     session = make_session(tmp_path, ScriptedEngine({"prepare": [start]}))
     make(session, planned(session))

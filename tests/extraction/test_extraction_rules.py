@@ -306,6 +306,18 @@ def test_long_replies_end(rule: str, reply: str) -> None:
         assert isinstance(get_extraction(rule).rule(reply, context).text, str)
 
 
+@pytest.mark.parametrize(("kind", "found"), [("integer", "!1e999"), ("float", "!1e999"), ("text", "1e999")])
+def test_a_number_that_no_float_holds_is_none(kind: str, found: str) -> None:
+    assert take("mathvista", "1e999", Context(metadata={"answer_type": kind})) == found
+
+
+@pytest.mark.parametrize("rule", ["choice_letter", "mathvista"])
+def test_a_choice_beyond_the_letters_has_none(rule: str) -> None:
+    context = Context(choices=tuple(f"class {number} of papers" for number in range(30)))
+    assert not get_extraction(rule).rule("it is class 29 of papers", context).found
+    assert get_extraction(rule).rule("it is class 3 of papers", context).found
+
+
 def test_page_order_is_what_the_ranking_metrics_read() -> None:
     text = take("page_order", '```json\n{"ordered_pages": [2, 1, 3]}\n```')
     assert get_metric("page_accuracy").score(text, ["[2, 1, 3]"]).value == 1.0

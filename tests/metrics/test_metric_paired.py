@@ -104,6 +104,11 @@ def test_the_smallest_p_value_is_one_over_the_draws() -> None:
     assert compare(zeros, noisy, from_totals=ratio, draws=999).p_value == pytest.approx(1 / 1000)
 
 
+@pytest.mark.parametrize(("n", "least"), [(1, 1.0), (2, 0.5), (5, 0.0625), (6, 0.03125)])
+def test_few_samples_prove_little_however_often_they_are_drawn(n: int, least: float) -> None:
+    assert compare(parts([0.0] * n), parts([1.0] * n), from_totals=ratio).p_value == least
+
+
 def test_equal_evaluations() -> None:
     values = parts([0.1, 0.7, 0.3])
     found = compare(values, values, from_totals=ratio)

@@ -89,9 +89,11 @@ def _is_article(match: re.Match[str]) -> bool:
 
 
 def _only_text(reply: str, choices: Sequence[str], *, letters: str) -> str | None:
-    """The one choice whose text stands in the reply; a text inside another one that stands there is not counted."""
+    """The one choice whose text stands in the reply; a text inside another one that stands there is not counted.
+
+    A choice beyond the last letter has none."""
     named = _named(reply, choices)
-    return letters[named[0]] if len(named) == 1 else None
+    return letters[named[0]] if len(named) == 1 and named[0] < len(letters) else None
 
 
 def _named(reply: str, choices: Sequence[str]) -> list[int]:

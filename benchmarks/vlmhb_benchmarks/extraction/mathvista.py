@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 
@@ -14,7 +15,6 @@ from vlmhb_benchmarks.metrics.base import Context
 _QUOTED = re.compile(r'the answer is "([^"\n]*)"', re.IGNORECASE)
 _SAID = re.compile(r"(?:answer(?:\s{0,3}is)?|ответ)\s{0,3}[:=]?\s{0,3}([^\n]*)", re.IGNORECASE)
 _LIST = re.compile(r"\[[^\[\]]*\]")
-_MAX_DIGITS = 300  # what a float can hold
 
 
 def mathvista(reply: str, context: Context) -> Extracted:
@@ -44,17 +44,24 @@ def _choice(reply: str, context: Context) -> str | None:
     return None if letter is None else context.choices[letters_of(context.choices).index(letter)]
 
 
+def _number(text: str) -> float | None:
+    """The last number; None where there is none, or one that no float can hold."""
+    found = last_number(text)
+    value = math.inf if found is None else float(found)
+    return value if math.isfinite(value) else None
+
+
 def _integer(text: str, _: Mapping[str, str]) -> str | None:
-    number = last_number(text)
-    return None if number is None or len(number) > _MAX_DIGITS else str(int(float(number)))
+    number = _number(text)
+    return None if number is None else str(int(number))
 
 
 def _float(text: str, metadata: Mapping[str, str]) -> str | None:
-    number = last_number(text)
-    if number is None or len(number) > _MAX_DIGITS:
+    number = _number(text)
+    if number is None:
         return None
     precision = metadata.get("precision", "").split(".")[0]
-    return str(round(float(number), int(precision))) if precision.isdigit() else str(float(number))
+    return str(round(number, int(precision))) if precision.isdecimal() else str(number)
 
 
 def _list(text: str, _: Mapping[str, str]) -> str | None:

@@ -52,7 +52,8 @@ def compare(
 
     Both see the same resamples. Two-sided p-value (r + 1) / (draws + 1), where r draws lie at least as far from
     the difference as that lies from 0 (the resampled differences shifted to the null hypothesis;
-    Davison & Hinkley 1997, section 4.4). Raises ValueError for evaluations of different shape."""
+    Davison & Hinkley 1997, section 4.4), but not below 2 / 2**n, the least that an exact test of n signs can
+    give: few samples resampled often are still few. Raises ValueError for evaluations of different shape."""
     pairs = _paired(first, second)
     width = first.shape[1]
     sums = [math.fsum(column) for column in pairs.rows.T.tolist()]  # as metrics.json sums
@@ -71,7 +72,7 @@ def compare(
         difference=observed,
         low=interval.low if interval else None,
         high=interval.high if interval else None,
-        p_value=(beyond + 1) / (len(resampled) + 1),
+        p_value=max((beyond + 1) / (len(resampled) + 1), min(1.0, 2.0 ** (1 - pairs.n))),
         n=pairs.n,
         left_out=pairs.left_out,
     )

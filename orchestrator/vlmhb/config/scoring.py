@@ -54,7 +54,7 @@ def find_scoring(problems: Problems, *, benchmark: BenchmarkCard | None, sources
     return Scoring(
         metrics=names,
         user_metrics=tuple(users.values()),
-        primary=primary.name if primary and primary.name in names else next(iter(names), None),
+        primary=_primary(names, wanted=primary),
         aggregators=row.metrics_aggregators if row.metrics_aggregators is not None else AGGREGATORS,
         profile=row.metrics_profile or "default",
         extraction=extraction,
@@ -76,6 +76,14 @@ class _Checks:
         except VlmhbError as error:
             self.errors.append(error)
         return None
+
+
+def _primary(names: tuple[str, ...], *, wanted: NamedMetric | None) -> str | None:
+    """Without a version: a row may ask for `anls@1` where the card says `anls`. The first metric where it asks for none
+    of that name."""
+    plain = [name.partition("@")[0] for name in names]
+    base = wanted.name.partition("@")[0] if wanted else None
+    return base if base in plain else next(iter(plain), None)
 
 
 def _some(metric: NamedMetric | None) -> tuple[NamedMetric, ...]:

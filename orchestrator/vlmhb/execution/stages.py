@@ -214,9 +214,11 @@ def _task(session: Session, planned: PlannedStage, job: StageJob, *, artifact: A
 
 
 def _judge(planned: PlannedStage, watched: Watched, *, artifact: Artifact, session: Session) -> None:
-    """Raises unless the stage did all its work; a stage asked to stop may have been done just then."""
+    """Raises unless the stage did all its work; a stage asked to stop may have been done just then.
+
+    Exit code 0 alone does not say so: code of a user's that runs inside may call `exit` as well."""
     ended, fatal, where = watched.exit, watched.fatal, str(artifact.log)
-    if ended.code == 0 and ended.reason in ("exit", "stopped") and fatal is None:
+    if ended.code == 0 and ended.reason in ("exit", "stopped") and fatal is None and watched.finished:
         return
     if session.stop.draining:
         raise Interrupted(
@@ -238,7 +240,8 @@ def _judge(planned: PlannedStage, watched: Watched, *, artifact: Artifact, sessi
         "engine_error": f"the engine refused it: {ended.detail}",
         "image_missing": f"image missing: {ended.detail}",
     }
-    why = reasons.get(ended.reason, f"exit code {ended.code}")
+    unfinished = "its process ended before the work was done" if ended.code == 0 else f"exit code {ended.code}"
+    why = reasons.get(ended.reason, unfinished)
     raise StageFailed(f"{planned.stage} of {planned.subject} failed: {why}", where=where, hint="see the log")
 
 

@@ -17,10 +17,11 @@ KILL_GRACE_S = 0.5
 
 @dataclass(kw_only=True)
 class Watched:
-    """How a stage ended. `fatal` is its own last word, if it had one."""
+    """How a stage ended. `fatal` is its own last word, if it had one; `finished`: it said that its work is done."""
 
     exit: TaskExit
     fatal: dict[str, Any] | None = None
+    finished: bool = False
     hung: bool = False
     warnings: list[str] = field(default_factory=list)
 
@@ -64,5 +65,7 @@ def watch(
 def _note(event: dict[str, Any], watched: Watched) -> None:
     if event.get("type") == "fatal":
         watched.fatal = event
+    elif event.get("type") == "end":
+        watched.finished = True
     elif event.get("type") == "warning":
         watched.warnings.append(str(event.get("message")))

@@ -15,7 +15,8 @@ CHUNK = 1024  # samples; batch scorers gain nothing from more
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A planned sample, its record and its references. The sample's metadata win over the label's."""
+    """A planned sample, its record and its references. The label's metadata win: what a loader works out from the
+    answers (`derive`) is there alone."""
 
     position: int
     sample_id: str
@@ -69,7 +70,7 @@ class Inputs:
 def _context(sample: Sample, *, label: Label | None) -> Context:
     asked = [message.content for message in sample.messages if message.role == "user"]
     return Context(
-        metadata={**label.metadata, **sample.metadata} if label else sample.metadata,
+        metadata={**sample.metadata, **label.metadata} if label else sample.metadata,
         choices=sample.choices or (),
         response_schema=sample.response_schema,
         question=asked[-1] if asked else "",

@@ -69,7 +69,7 @@ class Work:
         if wanted is None:
             return next(iter(self.names), None)
         for name in self.names:
-            if name.lower() == wanted.lower():
+            if name.lower() == _unversioned(wanted):
                 return name
         raise EvaluateError(
             f"the primary metric {wanted!r} is not evaluated", hint=f"evaluated: {', '.join(self.names)}"
@@ -173,7 +173,12 @@ def _gate(spec: EvaluateSpec, scorers: Sequence[Scorer]) -> int | None:
     if not spec.gate:
         return None
     names = [scorer.metric.info.name.lower() for scorer in scorers]
-    return names.index(spec.gate.strip().lower().partition("@")[0])
+    return names.index(_unversioned(spec.gate))
+
+
+def _unversioned(name: str) -> str:
+    """`name@version` asks for a version; results carry the name alone."""
+    return name.strip().lower().partition("@")[0]
 
 
 def input_notes(work: Work) -> Iterator[str]:

@@ -10,6 +10,8 @@ from vlmhb_stages.events import EventWriter
 from vlmhb_stages.prepare.failure import PrepareFailed
 
 INTERVAL_S = 1.0
+IMAGES_HINT = "is the dataset path right, and are the images beside the dataset file?"
+ROWS_HINT = "do the columns or files have the names that the loader reads (docs/benchmarks.md)?"
 
 
 class Progress:
@@ -20,7 +22,7 @@ class Progress:
         self._last = clock()
         self._done = 0
         self._errors: Counter[str] = Counter()
-        self._first_error = ""
+        self._first: dict[str, str] = {}  # message of the first error of a kind
         self.total = 0
 
     def beat(self) -> None:
@@ -32,18 +34,19 @@ class Progress:
         self._done += 1
         if error is not None:
             self._errors[error.kind] += 1
-            self._first_error = self._first_error or error.message
+            self._first.setdefault(error.kind, error.message)
         if self._due():
             self._emit("progress")
 
     def end(self) -> None:
         """Raises `PrepareFailed` when not one sample is usable: that is a wrong folder, not a bad page."""
         for kind, count in sorted(self._errors.items()):
-            message = f"{count} of {self._done} samples cannot be used ({kind}); first: {self._first_error}"
+            message = f"{count} of {self._done} samples cannot be used ({kind}); first: {self._first[kind]}"
             self._events.emit("warning", message=message)
         if self._errors.total() == self._done:
-            hint = "is the dataset path right, and are the images beside the dataset file?"
-            raise PrepareFailed(f"no sample can be used; first: {self._first_error}", hint=hint)
+            kind, message = next(iter(self._first.items()))
+            hint = IMAGES_HINT if kind == "bad_image" else ROWS_HINT
+            raise PrepareFailed(f"no sample can be used; first: {message}", hint=hint)
         self._emit("progress")
         self._emit("end")
 

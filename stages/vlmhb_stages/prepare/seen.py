@@ -1,4 +1,4 @@
-"""Remembers which images were changed, and which are transparent, to tell the user once and in numbers."""
+"""Remembers images that were changed or are transparent, and samples without any: told once and in numbers."""
 
 from __future__ import annotations
 
@@ -26,12 +26,19 @@ class SeenImages:
     def __init__(self) -> None:
         self._odd = {word: _Kind() for word in WHY}
         self._holes = _Kind()
+        self._bare = 0
+        self._first_bare = ""
 
     def add(self, facts: ImageFacts, *, name: str) -> None:
         for word in facts.oddities:
             self._odd[word].add(facts.sha256, name=name)
         if facts.has_holes:
             self._holes.add(facts.sha256, name=name)
+
+    def add_bare(self, where: str) -> None:
+        """A usable sample without any image: a mistake in the name of a key looks like this, too."""
+        self._bare += 1
+        self._first_bare = self._first_bare or where
 
     def warnings(self) -> list[str]:
         told = [
@@ -44,6 +51,9 @@ class SeenImages:
                 f"{_images(self._holes)} with transparent parts, sent as they are: some models see those parts "
                 f"black, some white; first: {self._holes.first}"
             )
+        if self._bare:
+            have = "sample has" if self._bare == 1 else "samples have"
+            told.append(f"{self._bare} {have} no image; first: {self._first_bare}")
         return told
 
 

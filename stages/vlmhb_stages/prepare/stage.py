@@ -116,6 +116,8 @@ class _Preparation:
         if error is None:
             try:
                 images = _images(raw, store=store, beat=beat)
+                if not images:
+                    store.seen.add_bare(f"{raw.file}, row {raw.row}")
             except BadImage as bad:
                 error = SampleError(kind="bad_image", message=f"{raw.file}, row {raw.row}: {bad}")
         return Sample(

@@ -28,12 +28,13 @@ def test_a_metric_sees_the_context_of_its_sample(tmp_path: Path) -> None:
     assert evaluate(tmp_path, items, metrics=("evaluate_metrics:ASKED",)).sample("asked") == [1.0, 1.0]
 
 
-def test_label_metadata_are_in_the_context_and_the_samples_win(tmp_path: Path) -> None:
+def test_label_metadata_are_in_the_context_and_win(tmp_path: Path) -> None:
+    """A derived `category` is not that of the file, which the model's side may see."""
     item = Item(
         sample_id="a",
-        references=("Read. []  a=sample,b=label",),
+        references=("Read. []  a=label,b=label,c=sample",),
         prediction=answered("a", "x"),
-        metadata={"a": "sample"},
+        metadata={"a": "sample", "c": "sample"},
     )
     evaluate(tmp_path, [item], metrics=())
     label = Label(sample_id="a", references=item.references, metadata={"a": "label", "b": "label"})

@@ -102,6 +102,8 @@ def test_primary_decides_the_matched_reference(tmp_path: Path) -> None:
     assert by_case.scores[0].matched_reference == "abcd"
     assert folded.scores[0].matched_reference == "ABCX"
     assert (by_case.metrics.primary, folded.metrics.primary) == ("cer", "anls")
+    versioned = evaluate(tmp_path / "c", [item], metrics=("cer", "anls@1"), primary="anls@1")
+    assert versioned.metrics.primary == "anls"
 
 
 def test_metrics_named_twice_count_once(tmp_path: Path) -> None:

@@ -227,6 +227,24 @@ def test_damaged_rows_cost_one_sample_each_and_filters_do_not_hide_them(bench: B
     ]
 
 
+def test_each_kind_of_problem_is_told_with_its_own_first_sample(bench: Bench) -> None:
+    bench.image("i/a.png")
+    bench.annotation("1;s;i/none.png;q;a;c;t;", "1;s;i/a.png;q;a;b;c;t;", "1;s;i/a.png;q;a;c;t;")
+    warnings = bench.prepare(loader="annotation").warnings
+    assert warnings[0] == (
+        "1 of 3 samples cannot be used (bad_image); first: annotation.csv, row 2: i/none.png: no such file"
+    )
+    assert warnings[1].startswith(
+        "1 of 3 samples cannot be used (bad_sample); first: annotation.csv, row 3: "
+    )
+
+
+def test_samples_without_an_image_are_told(bench: Bench) -> None:
+    bench.image("images/a.png")
+    bench.rows(row("images/a.png"), {"img": "images/a.png", "question": "q", "answer": "a"})
+    assert bench.prepare().warnings == ["1 sample has no image; first: samples.jsonl, row 2"]
+
+
 def test_output_is_the_same_bytes_each_time_and_leftovers_go(demo: Bench) -> None:
     first = demo.prepare(loader="annotation")
     (first.out / "inputs/media").mkdir()

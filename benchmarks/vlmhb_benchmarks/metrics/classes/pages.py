@@ -10,6 +10,7 @@ from vlmhb_benchmarks.metrics.base import MetricInfo, SampleScore, best, ratio, 
 
 _NUMBER = re.compile(r"\d+")
 _LIST = re.compile(r"\[([^\[\]]*)\]")
+_MAX_DIGITS = 18  # a longer run of digits is no class number, and stays as it is written
 
 
 def class_numbers(text: str, *, pages: int | None = None) -> list[str]:
@@ -18,11 +19,15 @@ def class_numbers(text: str, *, pages: int | None = None) -> list[str]:
     Digits that stand together count one by one where there are `pages` of them: the prototype's files have the
     answer `4,4,1,3,2` without its commas."""
     bracketed: list[str] = [found for found in _LIST.findall(text) if _NUMBER.search(found)]
-    numbers: list[str] = [str(int(number)) for number in _NUMBER.findall(bracketed[-1] if bracketed else text)]
+    numbers = [_plain(digits) for digits in _NUMBER.findall(bracketed[-1] if bracketed else text)]
     together = text.strip()
     if pages is not None and len(numbers) == 1 and together.isdecimal() and len(together) == pages:
         return list(together)
     return numbers
+
+
+def _plain(digits: str) -> str:
+    return str(int(digits)) if len(digits) <= _MAX_DIGITS else digits
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -107,8 +107,8 @@ def from_schema(schema: Schema, *, name: str, version: str = "1") -> StructuralF
 def from_pydantic(model: type[BaseModel], *, name: str, version: str = "1") -> StructuralFidelity:
     """As `from_schema`, with the JSON schema of a pydantic model.
 
-    `INVOICE_OK = from_pydantic(Invoice, name="invoice_ok")` is the metric `my_file.py:INVOICE_OK`. Validators written in
-    Python are no part of a JSON schema, so they are not checked."""
+    `INVOICE_OK = from_pydantic(Invoice, name="invoice_ok")` is the metric `my_file.py:INVOICE_OK`. Validators written
+    in Python are no part of a JSON schema, so they are not checked."""
     return from_schema(model.model_json_schema(), name=name, version=version)
 
 

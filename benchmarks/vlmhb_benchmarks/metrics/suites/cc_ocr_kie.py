@@ -11,7 +11,7 @@ from typing import Any
 
 from vlmhb_benchmarks.metrics.base import Flag, MetricInfo, SampleScore, undefined
 from vlmhb_benchmarks.metrics.fields.hits import Fields, Hits, by_path, counted
-from vlmhb_benchmarks.metrics.suites.ocrbench_v2.data import value_of
+from vlmhb_benchmarks.metrics.suites.ocrbench_v2.data import is_too_deep, value_of
 
 _FENCE = re.compile(r"```json(.*?)```", re.DOTALL)
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {
@@ -48,9 +48,10 @@ def read_answer(text: str) -> Any | None:
         return None
     content = (block.group(1) if block else text).strip().replace("\n", "")
     try:
-        return json.loads(content)
+        value = json.loads(content)
     except (ValueError, RecursionError):
         return None
+    return None if is_too_deep(value) else value
 
 
 def fields_of(value: Any) -> Fields:
@@ -85,7 +86,7 @@ def _listed(value: Any) -> Any:
 def _collect(value: Any, *, path: str, found: Fields) -> None:
     if isinstance(value, dict):
         for key, child in value.items():
-            _collect(child, path=f"{path}.{key}" if path else key, found=found)
+            _collect(child, path=f"{path}.{key}" if path else str(key), found=found)
     elif isinstance(value, list):
         for child in value:
             _collect(child, path=path, found=found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _FENCE = re.compile(r"```(?:python|json)?\n(.*?)\n```", re.DOTALL | re.IGNORECASE)
@@ -15,6 +15,7 @@ _ASSIGNMENT = re.compile(r"^\s*\w+\s*=\s*")
 _COMMENT = re.compile(r"#.*")
 # What the literal parser raises on texts that are no literal, hostile ones included.
 _NO_LITERAL = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
+_MAX_DEPTH = 200  # of a value; nothing that people write is nested deeper, and walking it would end the stack
 
 
 def literal(text: str) -> Any | None:
@@ -29,9 +30,25 @@ def value_of(text: str) -> Any | None:
     """What a reference or a metadata column says: JSON, or as people export it, a Python literal."""
     stripped = text.strip()
     try:
-        return json.loads(stripped)
+        value = json.loads(stripped)
     except (ValueError, RecursionError):
-        return literal(stripped)
+        value = literal(stripped)
+    return None if is_too_deep(value) else value
+
+
+def is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
 
 
 def answered_fields(answer: str) -> dict[str, str]:
@@ -96,7 +113,7 @@ def field_f1(answer: Mapping[str, str], gold: Mapping[str, Any]) -> float:
 def _counted(answer: Mapping[str, str], gold: Mapping[str, Any]) -> list[str]:
     """All fields but those that the gold may leave open and the answer leaves out."""
     optional = {key for key, value in gold.items() if None in _alternatives(value)}
-    return sorted(answer.keys() | (gold.keys() - optional))
+    return sorted(answer.keys() | (gold.keys() - optional), key=str)  # a Python literal may have numbers as keys
 
 
 def _alternatives(value: Any) -> list[Any]:

@@ -14,6 +14,7 @@ from vlmhb_benchmarks.metrics.suites.omnidoc.matching import Matching, Pair, ass
 from vlmhb_benchmarks.metrics.suites.omnidoc.page import Page
 
 _NO_WORD = re.compile(r"[^\w]")
+_CONTROL = re.compile(r"[\x00-\x1f\ufffe\uffff]")  # XML has no place for them, and lxml refuses them in a text
 _UNWRAPPED = ("thead", "tbody", "tfoot", "span", "sup", "sub", "div", "p")
 
 
@@ -126,7 +127,8 @@ def _tables(texts: Sequence[str]) -> list[Any | None]:
 def _tidy(node: Any) -> None:
     for name in set(node.attrib) - {"colspan", "rowspan"}:
         del node.attrib[name]
-    node.text = " ".join((node.text or "").split()) if node.tag == "td" else node.text
+    if node.tag == "td":
+        node.text = " ".join(_CONTROL.sub(" ", node.text or "").split())
 
 
 def _markup(table: Any) -> str:

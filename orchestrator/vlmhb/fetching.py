@@ -7,7 +7,6 @@ never finds half a dataset.
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,16 +18,15 @@ from typing import Any
 from vlmhb import secrets
 from vlmhb.contracts import BenchmarkCard, HubCard
 from vlmhb.errors import BadCard, BadValue, DiskFull, DownloadFailed
-from vlmhb.hub import Cut, Hub, HubFile
+from vlmhb.hub import COMMIT, Cut, Hub, HubFile
 from vlmhb.naming import slug
-from vlmhb.store.files import sync_folder, write_json
+from vlmhb.store.files import read_json, sync_folder, write_json
 
 CHUNK = 1 << 20
 MAX_PAUSE_S = 10.0
 TRIES = 5  # in a row without a single new byte
 PART = ".part"
 RECORDS = ".fetched"  # folder beside the data: what came from where, and what is still coming
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +36,7 @@ class Fetch:
     card: BenchmarkCard
     workspace: Path
     token: str | None = None
+    update: bool = False  # a branch is looked up anew
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,27 +86,40 @@ def fetch(
     if source is None:
         hint = card.obtain or "put them there yourself: vlmhb benchmarks show NAME says where"
         raise BadCard(f"benchmark '{card.name}' names no files on a hub", where=card.origin, hint=hint)
-    if _COMMIT.fullmatch(source.revision) is None:
-        say(f"revision '{source.revision}' is no commit: it may mean other files tomorrow")
+    places = _Places(datasets=asked.workspace.absolute() / "datasets", card=card)
     hub = Hub.of(env, token=_token(asked.token, env=env, home=home))
     try:
-        listed = hub.files(source.repo, revision=source.revision)
+        commit = _commit(source, hub=hub, places=places, update=asked.update, say=say)
+        pinned = source.model_copy(update={"revision": commit})
+        listed = hub.files(source.repo, revision=commit)
     except Cut as error:
         raise DownloadFailed(str(error), where=source.repo, hint="the same command tries again") from error
-    places = _Places(datasets=asked.workspace.absolute() / "datasets", card=card)
     targets = _targets(card, source, listed=listed)
     missing = {name: file for name, file in targets.items() if not _is_whole(places.final(name), file)}
-    _load_all(_Source(hub=hub, card=source, say=say, pause=pause), missing, places=places)
+    _load_all(_Source(hub=hub, card=pinned, say=say, pause=pause), missing, places=places)
     places.move(missing)
     done = Fetched(
         folder=places.base,
         repo=source.repo,
-        revision=source.revision,
+        revision=commit,
         files=tuple(targets.values()),
         loaded=len(missing),
     )
-    places.record(done, endpoint=hub.endpoint)
+    places.record(done, endpoint=hub.endpoint, asked=source)
     return done
+
+
+def _commit(source: HubCard, *, hub: Hub, places: _Places, update: bool, say: Callable[[str], None]) -> str:
+    """The commit of the card; of a branch or tag the one that was fetched before, unless an `update` is wanted."""
+    if COMMIT.fullmatch(source.revision):
+        return source.revision
+    before = places.commit_of(source)
+    if before is not None and not update:
+        say(f"{source.repo} at {before[:12]}, as before (--update takes what '{source.revision}' is now)")
+        return before
+    commit = hub.commit(source.repo, revision=source.revision)
+    say(f"{source.repo} '{source.revision}' is {commit[:12]} now; later fetches keep to it")
+    return commit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,11 +155,20 @@ class _Places:
                 self.coming(name).replace(self.final(name))
         shutil.rmtree(self._coming, ignore_errors=True)
 
-    def record(self, done: Fetched, *, endpoint: str) -> None:
+    def record(self, done: Fetched, *, endpoint: str, asked: HubCard) -> None:
         """Outside the data, so that it is no part of their identity."""
         (self.datasets / RECORDS).mkdir(parents=True, exist_ok=True)
-        path = self._coming.with_name(f"{self._coming.name}.json")
-        write_json(path, {**done.as_json(), "endpoint": endpoint})
+        write_json(self._record, {**done.as_json(), "endpoint": endpoint, "asked": asked.revision})
+
+    def commit_of(self, source: HubCard) -> str | None:
+        """What the same repository and branch stood for when they were fetched."""
+        record = read_json(self._record) or {}
+        same = record.get("repo") == source.repo and record.get("asked") == source.revision
+        return str(record["revision"]) if same else None
+
+    @property
+    def _record(self) -> Path:
+        return self._coming.with_name(f"{self._coming.name}.json")
 
 
 def _token(reference: str | None, *, env: Mapping[str, str], home: Path) -> str | None:

@@ -24,6 +24,7 @@ TIMEOUT_S = 60.0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LATER = (http.client.REQUEST_TIMEOUT, http.client.TOO_MANY_REQUESTS)
 PAGES = 10_000  # of a listing
+COMMIT = re.compile(r"[0-9a-f]{40}")
 _NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
 
 
@@ -60,6 +61,20 @@ class Hub:
             hint = "use https, or no token"
             raise BadValue("a token would travel unencrypted", where=endpoint, hint=hint)
         return Hub(endpoint=endpoint, token=token)
+
+    def commit(self, repo: str, *, revision: str) -> str:
+        """The commit that a branch or tag stands for now. Raises `DownloadFailed`, `Cut`."""
+        url = f"{self.endpoint}/api/datasets/{quote(repo)}/revision/{quote(revision, safe='')}"
+        with self._answer(url) as response:
+            data = response.read()
+        try:
+            sha = json.loads(data)["sha"]
+        except (ValueError, KeyError, TypeError):
+            sha = None
+        if not isinstance(sha, str) or COMMIT.fullmatch(sha) is None:
+            hint = f"is {ENDPOINT_ENV} a Hugging Face hub?"
+            raise DownloadFailed("the answer names no commit", where=url, hint=hint)
+        return sha
 
     def files(self, repo: str, *, revision: str) -> list[HubFile]:
         """All files of the repository at that revision. Raises `DownloadFailed`."""

@@ -133,6 +133,9 @@ class Score(Record):
     )
 
 
+POOLED = "pooled"  # in `MetricValue.averages`: the metric's own average, where a headline took its place
+
+
 class MetricValue(Record):
     """One aggregate in `metrics.json`.
 

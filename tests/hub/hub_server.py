@@ -33,6 +33,7 @@ class FakeHub:
         default_factory=list
     )  # path, range, authorization
     raw_listing: bytes | None = None
+    branches: dict[str, str] = field(default_factory=lambda: {"main": COMMIT})
 
     def __enter__(self) -> FakeHub:
         hub = self
@@ -78,11 +79,15 @@ class FakeHub:
         path, query = unquote(parts.path), parse_qs(parts.query)
         given = handler.headers.get("Authorization")
         self.requests.append((path, handler.headers.get("Range"), given))
+        branch = f"/api/datasets/{self.repo}/revision/"
         tree = f"/api/datasets/{self.repo}/tree/{self.revision}"
         resolve = f"/datasets/{self.repo}/resolve/{self.revision}/"
         name = path.removeprefix(resolve).removeprefix("/blobs/")
         if self.token is not None and given != f"Bearer {self.token}" and not path.startswith("/blobs/"):
             self._send(handler, 401, b'{"error": "Invalid username or password."}')
+        elif path.startswith(branch) and path.removeprefix(branch) in self.branches:
+            sha = self.branches[path.removeprefix(branch)]
+            self._send(handler, 200, json.dumps({"id": self.repo, "sha": sha}).encode())
         elif path == tree:
             self._list(handler, start=int(query.get("cursor", ["0"])[0]))
         elif not path.startswith((resolve, "/blobs/")) or name not in self.files:

@@ -38,8 +38,10 @@ class Asking:
         values = {"name": "docs", "loader": "parquet", "path": "docs", "hub": source, "origin": "docs.yaml"}
         return BenchmarkCard.model_validate(values)
 
-    def fetch(self, card: BenchmarkCard | None = None, *, token: str | None = None) -> Fetched:
-        asked = Fetch(card=card or self.card(), workspace=self.workspace, token=token)
+    def fetch(
+        self, card: BenchmarkCard | None = None, *, token: str | None = None, update: bool = False
+    ) -> Fetched:
+        asked = Fetch(card=card or self.card(), workspace=self.workspace, token=token, update=update)
         return fetch(asked, env=self.env, home=self.workspace, say=self.said.append, pause=self.pauses.append)
 
     def failed(self, card: BenchmarkCard | None = None, *, token: str | None = None) -> str:
@@ -263,10 +265,32 @@ def test_a_card_that_does_not_say_what_or_where(asking: Asking, update: dict[str
     assert "docs.yaml" in caught.value.line()
 
 
-def test_a_branch_is_told_to_move(hub: FakeHub, asking: Asking) -> None:
-    hub.revision = "refs/convert/parquet"
-    asking.fetch(asking.card(revision="refs/convert/parquet"))
-    assert asking.said[0].startswith("revision 'refs/convert/parquet' is no commit")
+def test_a_branch_is_pinned_by_the_first_fetch(hub: FakeHub, asking: Asking) -> None:
+    card = asking.card(revision="main")
+    assert asking.fetch(card).revision == COMMIT
+    assert asking.said[0] == f"owner/docs 'main' is {COMMIT[:12]} now; later fetches keep to it"
+    hub.branches["main"] = "f" * 40
+    again = asking.fetch(card)
+    assert (again.revision, again.loaded) == (COMMIT, 0)
+    assert any("as before" in line for line in asking.said)
+
+
+def test_update_takes_what_the_branch_is_now(hub: FakeHub, asking: Asking) -> None:
+    card = asking.card(revision="main")
+    asking.fetch(card)
+    hub.revision = hub.branches["main"] = "f" * 40
+    hub.files["data/test-1.parquet"] = b"another"
+    done = asking.fetch(card, update=True)
+    assert (done.revision, done.loaded) == ("f" * 40, 1)
+    assert asking.file("data/test-1.parquet").read_bytes() == b"another"
+    record = json.loads((asking.workspace / "datasets/.fetched/docs.json").read_text())
+    assert (record["asked"], record["revision"]) == ("main", "f" * 40)
+
+
+def test_a_branch_that_is_not_there_and_an_answer_without_commit(hub: FakeHub, asking: Asking) -> None:
+    assert "404" in asking.failed(asking.card(revision="gone"))
+    hub.branches["odd"] = "main"
+    assert "names no commit" in asking.failed(asking.card(revision="odd"))
 
 
 def test_the_command(hub: FakeHub, tmp_path: Path) -> None:

@@ -101,6 +101,12 @@ def fetch(
             "--token", metavar="secret:NAME", help="For data that need an account, e.g. secret:HF_TOKEN."
         ),
     ] = None,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update", help="Take what the card's branch is now, not the commit of the last fetch."
+        ),
+    ] = False,
     cards: CardsOption = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: AsJson = False,
@@ -120,7 +126,7 @@ def fetch(
     console = Console()
     with _told(as_json=as_json):
         card = registry_of(cards).find_benchmark(name, task)
-        asked = Fetch(card=card, workspace=workspace, token=token)
+        asked = Fetch(card=card, workspace=workspace, token=token, update=update)
         done = run_fetch(asked, env=os.environ, home=Path.home(), say=console.say)
     _show_fetched(done, as_json=as_json)
 

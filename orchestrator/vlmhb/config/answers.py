@@ -56,8 +56,8 @@ def _newest(problems: Problems, *, framework: str, folders: list[Path]) -> Path:
             f"no answers file to evaluate: no {FOLDER}/{name}", where=where, hint="name the file"
         )
     newest = max(found, key=lambda path: (_stamp(path.stem), path.stat().st_mtime_ns, path.name))
-    if len(found) > 1:
-        problems.warn(f"{newest.name} is evaluated, the newest of {len(found)}", column="answers_file")
+    of = f", the newest of {len(found)}" if len(found) > 1 else ""
+    problems.warn(f"{newest.name} is evaluated{of}", column="answers_file")
     return newest.resolve()
 
 

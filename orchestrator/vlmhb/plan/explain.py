@@ -11,13 +11,18 @@ HEX = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
-    """`{"a": {"b": 1}}` -> `{"a.b": 1}`."""
-    if not isinstance(value, dict) or not value:
+    """`{"a": {"b": 1}, "c": [{"d": 2}]}` -> `{"a.b": 1, "c.0.d": 2}`."""
+    members = dict(enumerate(value)) if _is_list_of_objects(value) else value
+    if not isinstance(members, dict) or not members:
         return {prefix: value}
     flat: dict[str, Any] = {}
-    for key, item in value.items():
+    for key, item in members.items():
         flat.update(flatten(item, f"{prefix}.{key}" if prefix else str(key)))
     return flat
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
 def changed_fields(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -51,7 +56,7 @@ def changed_files(old: dict[str, str], new: dict[str, str]) -> str:
 
 
 def short(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    text = " ".join(value.split()) if isinstance(value, str) else repr(value)
     match = HEX.fullmatch(text)
     if match:
         return match[1][:6]

@@ -19,7 +19,7 @@ from vlmhb_benchmarks.metrics.bootstrap import resampled_totals
 from vlmhb_stages.evaluate.faults import EvaluateError
 from vlmhb_stages.evaluate.table import Floats, Groups, Parts, Positions
 
-SAMPLE_MEAN, POOLED = "sample_mean", "pooled"
+SAMPLE_MEAN = "sample_mean"
 _KINDS = ("macro", "all")
 
 

@@ -9,9 +9,8 @@ import numpy as np
 from vlmhb_benchmarks.metrics import Metric
 from vlmhb_benchmarks.metrics.bootstrap import Interval, percentile_interval
 
-from vlmhb_stages.contracts import MetricValue, SliceMetrics
+from vlmhb_stages.contracts import POOLED, MetricValue, SliceMetrics
 from vlmhb_stages.evaluate.averages import (
-    POOLED,
     SAMPLE_MEAN,
     Average,
     AverageName,

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from vlmhb_benchmarks.metrics import UnknownMetric, get_metric
 from vlmhb_benchmarks.metrics.base import ratio
 from vlmhb_benchmarks.metrics.paired import compare, holm, mcnemar
 
-from vlmhb_stages.contracts import MetricValue, PartsEntry, PartsIndex
-from vlmhb_stages.parts import read_index, read_parts
+from vlmhb_stages.contracts import POOLED, MetricValue, PartsEntry, PartsIndex
+from vlmhb_stages.parts import Floats, read_index, read_parts
 from vlmhb_stages.report.collect import Collected
 from vlmhb_stages.report.model import Comparison
 
 ALL_PAIRS_UP_TO = 8  # evaluations of a benchmark; beyond, each is compared with the best one
 LEVEL = 0.05
+SAME = 1e-9  # relative and absolute: sums in another order
+FRACTION = 2  # parts of a mean or a rate
 
 FromTotals = Callable[[Sequence[float]], float | None]
 
@@ -33,6 +37,7 @@ class _Contender:
     entry: PartsEntry
     metric: MetricValue
     value: float
+    from_totals: FromTotals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +83,7 @@ def _groups(collected: Sequence[Collected]) -> Iterator[_Group]:
 
 
 def _contender(item: Collected) -> _Contender | None:
-    """None where there is no value, or no parts (an older artifact, profile `upstream-0.1`)."""
+    """None where there is no value, no parts (an older artifact, profile `upstream-0.1`), or no rule for them."""
     metric = item.report.headline
     index = read_index(item.evaluate) if item.evaluate is not None else None
     if metric is None or metric.value is None or item.evaluate is None or index is None:
@@ -86,8 +91,27 @@ def _contender(item: Collected) -> _Contender | None:
     entry = index.metrics.get(metric.name)
     if entry is None or entry.version != metric.version:
         return None
+    rule = _from_totals(metric.name, entry=entry)
+    if rule is None or not _is_pooled(read_parts(item.evaluate, entry), metric=metric, rule=rule):
+        return None
     return _Contender(
-        id=item.report.id, folder=item.evaluate, index=index, entry=entry, metric=metric, value=metric.value
+        id=item.report.id,
+        folder=item.evaluate,
+        index=index,
+        entry=entry,
+        metric=metric,
+        value=metric.value,
+        from_totals=rule,
+    )
+
+
+def _is_pooled(parts: Floats, *, metric: MetricValue, rule: FromTotals) -> bool:
+    """Whether `rule` makes of the parts what `evaluate` has made of them: a metric of the user's own may have another,
+    and a test by the wrong rule would name the wrong one better."""
+    pooled = metric.averages.get(POOLED, metric.value)
+    value = rule([math.fsum(column) for column in parts[~np.isnan(parts).any(axis=1)].T.tolist()])
+    return (
+        value is not None and pooled is not None and math.isclose(value, pooled, rel_tol=SAME, abs_tol=SAME)
     )
 
 
@@ -99,11 +123,10 @@ def _pairs(group: _Group) -> list[tuple[_Contender, _Contender]]:
 
 
 def _compared(group: _Group, *, beat: Callable[[], None]) -> Iterator[Comparison]:
-    from_totals = _from_totals(group.metric.name)
     found = []
     for a, b in _pairs(group):
         beat()
-        found.append(_compare(group, a=a, b=b, from_totals=from_totals))
+        found.append(_compare(group, a=a, b=b))
     known = [pair.p_exact if pair.p_exact is not None else pair.p for pair in found]
     adjusted = iter(holm([p for p in known if p is not None]))
     for pair, p in zip(found, known, strict=True):
@@ -113,10 +136,10 @@ def _compared(group: _Group, *, beat: Callable[[], None]) -> Iterator[Comparison
         )
 
 
-def _compare(group: _Group, *, a: _Contender, b: _Contender, from_totals: FromTotals) -> Comparison:
+def _compare(group: _Group, *, a: _Contender, b: _Contender) -> Comparison:
     """The paired module's difference is second minus first; ours is a minus b."""
     parts_a, parts_b = read_parts(a.folder, a.entry), read_parts(b.folder, b.entry)
-    result = compare(parts_b, parts_a, from_totals=from_totals)
+    result = compare(parts_b, parts_a, from_totals=a.from_totals)
     exact: float | None = None
     if a.entry.binary and b.entry.binary:
         exact = mcnemar(_first_column(parts_a), _first_column(parts_b)).p_value
@@ -147,9 +170,9 @@ def _better(pair: Comparison, *, p: float | None, sign: float) -> str | None:
     return pair.a if sign * pair.difference > 0 else pair.b
 
 
-def _from_totals(name: str) -> FromTotals:
-    """A metric that is not ours cannot be imported here: it is a mean or a rate, so its parts are a fraction."""
+def _from_totals(name: str, *, entry: PartsEntry) -> FromTotals | None:
+    """A metric that is not ours cannot be imported here: if it is a mean or a rate, its parts are a fraction."""
     try:
-        return get_metric(name).from_totals
+        return get_metric(f"{name}@{entry.version}").from_totals
     except UnknownMetric:
-        return ratio
+        return ratio if entry.width == FRACTION else None

@@ -241,7 +241,8 @@ def test_each_kind_of_problem_is_told_with_its_own_first_sample(bench: Bench) ->
 
 def test_samples_without_an_image_are_told(bench: Bench) -> None:
     bench.image("images/a.png")
-    bench.rows(row("images/a.png"), {"img": "images/a.png", "question": "q", "answer": "a"})
+    asked = {"question": "q", "answer": "a"}
+    bench.rows({"image": "images/a.png", **asked}, {"img": "images/a.png", **asked})
     assert bench.prepare().warnings == ["1 sample has no image; first: samples.jsonl, row 2"]
 
 

@@ -22,9 +22,10 @@ def contest(
     *,
     name: str = "accuracy",
     binary: bool = True,
+    extra: int = 0,
     **changes: Any,
 ) -> list[dict[str, Any]]:
-    """The comparisons of evaluations with these per-sample values of one metric."""
+    """The comparisons of evaluations with these per-sample values of one metric. `extra`: further parts a sample."""
     artifacts = []
     for model, values in answers.items():
         ids = NAMES[: len(values)]
@@ -40,12 +41,13 @@ def contest(
         )
         folder = root / "out" / "in" / f"docs-{model}" / "evaluate"
         folder.mkdir(parents=True)
-        parts = np.column_stack([np.array(values, dtype=float), np.ones(len(values))])
+        columns = [np.array(values, dtype=float), *[np.ones(len(values))] * (1 + extra)]
+        parts = np.column_stack(columns)
         write_part(folder, file=f"{name}.npy", parts=parts)
         entry = PartsEntry(
             file=f"{name}.npy",
             version="1",
-            width=2,
+            width=2 + extra,
             average="mean",
             direction=changes.get("direction", "higher"),
             binary=binary,
@@ -112,6 +114,14 @@ def test_other_samples_are_not_compared(tmp_path: Path) -> None:
 def test_a_metric_of_the_users_own_is_compared_as_a_mean(tmp_path: Path) -> None:
     (pair,) = contest(tmp_path, {"good": [0.9] * 40, "bad": [0.2] * 40}, name="our_own", binary=False)
     assert pair["difference"] == pytest.approx(0.7)
+
+
+def test_a_users_metric_with_another_rule_is_not_compared(tmp_path: Path) -> None:
+    """Three parts, as of an F1; or a fraction of which the value is something else, as 1 - rate."""
+    answers = {"good": [0.9] * 40, "bad": [0.2] * 40}
+    assert contest(tmp_path / "three", answers, name="our_own", binary=False, extra=1) == []
+    other = {"averages": {"pooled": 0.5}}
+    assert contest(tmp_path / "other", answers, name="our_own", binary=False, **other) == []
 
 
 def test_the_page_and_the_markdown_show_them(tmp_path: Path) -> None:

@@ -113,7 +113,9 @@ def field_f1(answer: Mapping[str, str], gold: Mapping[str, Any]) -> float:
 def _counted(answer: Mapping[str, str], gold: Mapping[str, Any]) -> list[str]:
     """All fields but those that the gold may leave open and the answer leaves out."""
     optional = {key for key, value in gold.items() if None in _alternatives(value)}
-    return sorted(answer.keys() | (gold.keys() - optional), key=str)  # a Python literal may have numbers as keys
+    return sorted(
+        answer.keys() | (gold.keys() - optional), key=str
+    )  # a Python literal may have numbers as keys
 
 
 def _alternatives(value: Any) -> list[Any]:

@@ -14,7 +14,9 @@ from vlmhb_benchmarks.metrics.suites.omnidoc.matching import Matching, Pair, ass
 from vlmhb_benchmarks.metrics.suites.omnidoc.page import Page
 
 _NO_WORD = re.compile(r"[^\w]")
-_CONTROL = re.compile(r"[\x00-\x1f\ufffe\uffff]")  # XML has no place for them, and lxml refuses them in a text
+_CONTROL = re.compile(
+    r"[\x00-\x1f\ufffe\uffff]"
+)  # XML has no place for them, and lxml refuses them in a text
 _UNWRAPPED = ("thead", "tbody", "tfoot", "span", "sup", "sub", "div", "p")
 
 

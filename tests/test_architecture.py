@@ -138,6 +138,19 @@ def test_imports_follow_the_directions_of_the_architecture(package: str) -> None
     assert wrong == []
 
 
+def test_loaders_know_no_metric_and_metrics_no_loader() -> None:
+    folders = ("vlmhb_benchmarks.loaders", "vlmhb_benchmarks.metrics")
+    wrong = [
+        f"{module.name} imports {target}"
+        for one, other in (folders, folders[::-1])
+        for module in modules().values()
+        if module.name.startswith(one)
+        for target in imports(module, late=True)
+        if target.startswith(other)
+    ]
+    assert wrong == []
+
+
 def test_models_need_the_standard_library_only() -> None:
     known = sys.stdlib_module_names | MODEL_LIBRARIES | {"vlmhb_models", "vlmhb_stages", "PIL", "numpy"}
     wrong = [

@@ -30,11 +30,13 @@ SHARED = (
     "vlmhb_stages/journal.py",
     "vlmhb_stages/spec.py",
 )
+OCRBENCH_TYPES = "vlmhb_benchmarks/ocrbench_v2_types.py"  # names that a loader and a metric know
 ANSWERS_FILE = ("vlmhb_stages/answers.py", "vlmhb_stages/text.py")
 SCORING = (
     *SHARED,
     "vlmhb_stages/evaluate/",
     "vlmhb_benchmarks/metrics/",
+    OCRBENCH_TYPES,
     "vlmhb_benchmarks/extraction/",
     "vlmhb_benchmarks/loaders/base.py",  # how CSV files are read
     "vlmhb_benchmarks/loaders/csvfile.py",
@@ -44,12 +46,18 @@ STAGE_CODE: dict[str, tuple[str, ...]] = {
         *SHARED,
         "vlmhb_stages/prepare/",
         "vlmhb_benchmarks/loaders/",
-        "vlmhb_benchmarks/metrics/suites/ocrbench_v2_types.py",  # names that a loader knows as well
+        OCRBENCH_TYPES,
     ),
     "infer": (*SHARED, *ANSWERS_FILE, "vlmhb_stages/infer/"),
     "evaluate": (*SCORING, *ANSWERS_FILE, "vlmhb_stages/parts.py"),
     "score": (*SCORING, *ANSWERS_FILE, "vlmhb_stages/parts.py", "vlmhb_stages/score/"),
-    "report": (*SHARED, "vlmhb_stages/parts.py", "vlmhb_stages/report/", "vlmhb_benchmarks/metrics/"),
+    "report": (
+        *SHARED,
+        "vlmhb_stages/parts.py",
+        "vlmhb_stages/report/",
+        "vlmhb_benchmarks/metrics/",
+        OCRBENCH_TYPES,
+    ),
     "import": (
         *SHARED,
         *ANSWERS_FILE,

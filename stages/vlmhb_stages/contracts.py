@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 CONTRACT_VERSION = 1
 
@@ -172,7 +172,10 @@ class ExtractionRate(Record):
 
 
 class SliceMetrics(Record):
-    """Metrics of the samples whose metadata `key` equals `value`; key `field`: of one field over all samples."""
+    """Metrics of the samples whose metadata `key` equals `value`.
+
+    Key `field`: of one field over all samples; key `doc_class/field`: within one document type, `value` being
+    `<doc_class>/<field>`."""
 
     key: str
     value: str
@@ -275,6 +278,6 @@ class BackendScore(Record):
     (numerator, denominator): metrics of a backend are means or micro rates."""
 
     sample_id: str
-    values: dict[str, float | None]
-    parts: dict[str, tuple[float, float] | None]
-    missing: dict[str, tuple[float, float] | None]
+    values: dict[str, FiniteFloat | None]
+    parts: dict[str, tuple[FiniteFloat, FiniteFloat] | None]
+    missing: dict[str, tuple[FiniteFloat, FiniteFloat] | None]

@@ -564,6 +564,21 @@ def test_an_archive_is_left_to_prepare(world: World) -> None:
     assert (found.benchmark.loader, found.benchmark.task) == ("auto", "VQA")
 
 
+def test_a_card_that_leaves_its_loader_open_is_told_here_but_for_archives(world: World) -> None:
+    """The images of a JSONL file are part of its identity only where somebody knows that it is one."""
+    card = "name: open\ntask: OCR\ntask_type: ocr\nloader: auto\nprompt: Read.\nmetrics: [cer]\n"
+    world.write("cards/benchmarks/open.yaml", card)
+    for path in ("data/x.jsonl", "receipts/img/1.jpg", "receipts/box/1.csv", "packed.zip"):
+        world.write(path, "x")
+    places = {"data/x.jsonl": "jsonl", "receipts": "sroie", "packed.zip": "auto"}
+    header = "dataset;model_name;dataset_path"
+    found = {place: world.one(header, f"open;chat;{place}").benchmark.loader for place in places}
+    assert found == places
+    world.write("junk/readme.md", "x")
+    (error,) = world.errors(header, "open;chat;junk")
+    assert error.startswith("VHB205: no known dataset in junk, in u.csv, row 2, column dataset_path")
+
+
 @pytest.mark.parametrize("model", ["ocr-engine", "chat"])
 def test_new_task_types_are_refused_by_models_that_do_not_take_them(world: World, model: str) -> None:
     world.dataset("Datasets/tables/t")

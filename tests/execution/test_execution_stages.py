@@ -208,7 +208,12 @@ def test_a_stop_request_is_no_failure_and_done_is_done(tmp_path: Path, code: int
     engine = ScriptedEngine()
     session = make_session(tmp_path, engine)
     end = TaskExit(code=code, reason="stopped")
-    engine.scripts["prepare"] = [lambda _: ScriptedHandle([session.stop.request, end])]
+
+    def start(task: ContainerTask) -> Handle:
+        last_word = [lambda: tell(out_of(task), ENDED)] if code == 0 else []
+        return ScriptedHandle([session.stop.request, *last_word, end])
+
+    engine.scripts["prepare"] = [start]
     if code == 0:
         assert make(session, planned(session)).outputs == {}
         return

@@ -133,6 +133,33 @@ def test_a_pdf_that_cannot_be_opened_is_left_to_prepare(tmp_path: Path) -> None:
     assert (sample.images, sample.problem) == ((PdfPage(path="docs/a.pdf", page=0),), None)
 
 
+def test_json_is_the_truth_of_whole_documents(tmp_path: Path) -> None:
+    pdf(tmp_path / "a.pdf", pages=2)
+    pdf(tmp_path / "b_1.pdf", pages=1)
+    pdf(tmp_path / "c.pdf", pages=1)
+    image(tmp_path / "d.png")
+    text(
+        tmp_path,
+        a_DOT_json='{"total": 12.50,\n "items": [{"qty": "1"}]}',
+        b_1_DOT_json="[1]",
+        e_DOT_json="{}",
+    )
+    (tmp_path / "d.json").write_text("{", encoding="utf-8")
+    first, *broken = read(tmp_path)
+    assert (first.sample_id, len(first.images)) == ("a", 2)
+    assert first.references == ('{"total": 12.50, "items": [{"qty": "1"}]}',)
+    assert [(sample.sample_id, sample.references) for sample in broken] == [
+        ("b_1", ()),
+        ("c", ()),
+        ("d", ()),
+        ("e.json", ()),
+    ]
+    assert all(sample.problem for sample in broken)
+    assert broken[1].problem == "no truth for it (c.txt, .md or .json)"
+    text(tmp_path, c_DOT_txt="Total 12.50")
+    assert [sample.sample_id for sample in read(tmp_path) if not sample.problem] == ["c"]
+
+
 def test_a_single_document(tmp_path: Path) -> None:
     pdf(tmp_path / "a.pdf", pages=2)
     pdf(tmp_path / "b.pdf", pages=1)

@@ -216,3 +216,23 @@ def test_an_invoice_is_compared_by_place_and_surplus_items_are_free() -> None:
         24 / 26
     )
     assert metric.missing([gold]).value == 0.0
+
+
+@pytest.mark.parametrize("empty", ["{}", "[]", '{"a": {}}', '{"a": []}', "[[1]]"])
+def test_a_tree_without_values_is_empty_for_answers_and_for_silence(empty: str) -> None:
+    metric = get_metric("kie_ted")
+    assert metric.score("{}", [empty]).value == 1.0
+    assert metric.score('{"a": "x"}', [empty]).flag == metric.missing([empty]).flag == "empty_reference"
+    assert metric.missing([empty, GOLD]).value == 0.0
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_without_a_value_is_no_multiple_of_anything(number: str) -> None:
+    metric = from_schema({"properties": {"price": {"multipleOf": 0.01}}}, name="price_ok")
+    assert metric.score(f'{{"price": {number}}}', []).value == 0.0
+    assert metric.score('{"price": 0.5}', []).value == 1.0
+
+
+def test_a_schema_that_refers_to_itself_for_ever_is_none() -> None:
+    score = from_schema({"$ref": "#"}, name="endless").score("{}", [])
+    assert (score.value, score.flag) == (None, "invalid_reference")

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from metric_scope import fitted
 from vlmhb_benchmarks.metrics import Metric, aggregate, get_metric
-from vlmhb_benchmarks.metrics.base import Context, ContextMetric, sum_parts
+from vlmhb_benchmarks.metrics.base import BatchMetric, Context, ContextMetric, sum_parts
 from vlmhb_benchmarks.metrics.batch import score_all
 from vlmhb_benchmarks.metrics.registry import BUILT_IN
 from vlmhb_benchmarks.metrics.text import normalise
@@ -33,6 +33,11 @@ TEXT = st.one_of(PROSE, JSON, PAGES, BOX, WORDS, TABLE)
 TEXTS = st.lists(TEXT, min_size=1, max_size=4)
 PAIRS = st.lists(st.tuples(TEXT, TEXTS), min_size=1, max_size=6)
 METRICS = [pytest.param(metric, id=metric.info.name) for metric in BUILT_IN]
+# Those with a rule of their own, and one that stands for all others: their batches are `score` of each pair.
+BATCHED = [
+    metric for metric in METRICS if isinstance(metric.values[0], BatchMetric) or metric.id == "token_f1"
+]
+CONTEXTUAL = [metric for metric in METRICS if isinstance(metric.values[0], ContextMetric)]
 ERROR_RATES = ("cer", "wer", "cer_norm", "wer_norm")
 SYMMETRIC = (
     *("edit_similarity", "edit_similarity_norm", "exact_match", "exact_match_norm", "accuracy"),
@@ -51,6 +56,7 @@ IMPERFECT = {
     "structural_fidelity": "the answer must fit the schema, whatever the reference is",
 }
 law = settings(deadline=None, max_examples=40, derandomize=True)
+slow_law = settings(law, max_examples=15)  # whole lists of samples take long to make
 
 
 def in_use(metric: Metric, references: list[list[str]]) -> Metric:
@@ -110,7 +116,7 @@ def test_order_of_references_does_not_matter(
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@law
+@slow_law
 @given(pairs=PAIRS, seed=st.integers(0, 9))
 def test_order_of_samples_does_not_matter(
     metric: Metric, pairs: list[tuple[str, list[str]]], seed: int
@@ -143,7 +149,7 @@ def test_no_answer_is_never_right(metric: Metric, references: list[str]) -> None
     assert score.value == (1.0 if metric.info.direction == "lower" else 0.0)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", BATCHED)
 @law
 @given(pairs=st.lists(st.tuples(TEXT, st.lists(TEXT, max_size=3)), max_size=6))
 def test_a_batch_equals_one_by_one(metric: Metric, pairs: list[tuple[str, list[str]]]) -> None:
@@ -154,7 +160,7 @@ def test_a_batch_equals_one_by_one(metric: Metric, pairs: list[tuple[str, list[s
     assert len(batch) == len(pairs) == len(batch.values) == len(batch.parts)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", BATCHED)
 @law
 @given(pairs=st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=6))
 def test_a_batch_of_single_references_equals_one_by_one(metric: Metric, pairs: list[tuple[str, str]]) -> None:
@@ -164,14 +170,13 @@ def test_a_batch_of_single_references_equals_one_by_one(metric: Metric, pairs: l
     assert list(score_all(used, answers, references)) == expected
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", CONTEXTUAL)
 @law
 @given(answer=TEXT, references=TEXTS)
 def test_a_context_that_says_nothing_changes_nothing(
     metric: Metric, answer: str, references: list[str]
 ) -> None:
-    if not isinstance(metric, ContextMetric):
-        return
+    assert isinstance(metric, ContextMetric)
     plain = metric.in_context(Context())
     assert plain.info == metric.info
     assert plain.score(answer, references) == metric.score(answer, references)

@@ -105,3 +105,10 @@ def test_flags() -> None:
     assert metric.score("[1, 2]", ["[1, 1]"]).flag == "invalid_reference"
     assert metric.score("[1, 2]", []).flag == "no_reference"
     assert metric.missing(["[1, 2]"]).value == 0.0
+
+
+@pytest.mark.parametrize("name", ["kendall_tau", "spearman_rho"])
+@pytest.mark.parametrize("pages", range(2, 40))
+def test_the_right_order_is_exactly_one(name: str, pages: int) -> None:
+    order = list(range(1, pages + 1))
+    assert (value(name, order, order), value(name, order[::-1], order)) == (1.0, -1.0)

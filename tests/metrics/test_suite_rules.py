@@ -10,8 +10,8 @@ from vlmhb_benchmarks.metrics import Metric, aggregate, get_metric
 from vlmhb_benchmarks.metrics.base import Context, ContextMetric
 from vlmhb_benchmarks.metrics.suites.ocrbench_v2.data import answered_fields
 from vlmhb_benchmarks.metrics.suites.ocrbench_v2.metric import RULES
-from vlmhb_benchmarks.metrics.suites.ocrbench_v2_types import TYPES
 from vlmhb_benchmarks.metrics.suites.olmocr.near import find_near
+from vlmhb_benchmarks.ocrbench_v2_types import TYPES
 
 CHART = {"A": {"2019": "10", "2020": "12"}, "B": {"2019": "7", "2020": "3"}}
 TEXT = "Cats are small animals that live with people. They sleep a lot."

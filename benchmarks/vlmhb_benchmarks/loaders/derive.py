@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from vlmhb_benchmarks.loaders.base import LoaderError
-from vlmhb_benchmarks.metrics.suites.ocrbench_v2_types import TYPES, official_name
+from vlmhb_benchmarks.ocrbench_v2_types import TYPES, official_name
 
 Metadata = Mapping[str, str]
 INDEX_PARTS = 6

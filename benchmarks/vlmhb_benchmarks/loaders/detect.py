@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 HEAD = 1 << 14  # bytes
@@ -15,7 +16,7 @@ BY_END = {
     ".arrow": "parquet",
     ".pdf": "pages",
 }
-XFUND_NAME = re.compile(r"[a-z]{2,3}\.\w+\.json")
+XFUND_NAME = re.compile(r"(?P<language>[a-z]{2,3})\.(?P<split>\w+)\.json")
 COCO_TEXT_NAME = re.compile(r"coco_?text.*\.json", re.IGNORECASE)
 COCO_TEXT_KEYS = re.compile(rb'"(imgToAnns|utf8_string)"\s*:')
 XFUND_KEYS = re.compile(rb'"documents"\s*:\s*\[')
@@ -117,8 +118,9 @@ def _is_pages(folder: Path) -> bool:
 
 
 def _has_pair(folder: Path) -> bool:
-    """A text beside an image of the same name, among the first texts."""
-    texts = (path for path, _ in zip(folder.glob("*.txt"), range(LOOKED_AT), strict=False))
+    """A text or JSON beside an image of the same name, among the first of them."""
+    truths = chain(folder.glob("*.txt"), folder.glob("*.json"))
+    texts = (path for path, _ in zip(truths, range(LOOKED_AT), strict=False))
     return any(path.with_suffix(end).is_file() for path in texts for end in (".png", ".jpg", ".jpeg", ".tif"))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from vlmhb_benchmarks.loaders.base import BadRow, LoaderError, RawImage, RawSample, check_params
 from vlmhb_benchmarks.loaders.csvfile import read_lines
 from vlmhb_benchmarks.loaders.pdfpages import pdf_images
+from vlmhb_benchmarks.loaders.values import fields_json
 
 FILE = "document.jsonl"
 PDF_FOLDERS = ("pdfs", "documents", "")
@@ -94,6 +95,4 @@ def _reference(fields: Mapping[str, list[list[str]]], *, variant: int) -> str:
         key: [variants[variant] if variant < len(variants) else variants[0] for variants in values]
         for key, values in fields.items()
     }
-    return json.dumps(
-        {key: values[0] if len(values) == 1 else values for key, values in chosen.items()}, ensure_ascii=False
-    )
+    return fields_json(chosen)

@@ -16,6 +16,7 @@ from vlmhb_benchmarks.loaders.base import (
     choice,
 )
 from vlmhb_benchmarks.loaders.csvfile import read_lines
+from vlmhb_benchmarks.loaders.values import fields_json
 
 NO_FIELD = ("Ignore", "Others", "other", "O", "其他", "")
 EPHOIE_FOLDERS = (("image", "*_image_*"), ("kvpair", "*_kvpair_*"))
@@ -92,9 +93,7 @@ def _fields(entities: list[_Entity]) -> str:
     for label, text in entities:
         if label not in NO_FIELD and not label.endswith(KEY_END):
             fields.setdefault(label.removesuffix(VALUE_END), []).append(text)
-    return json.dumps(
-        {label: texts[0] if len(texts) == 1 else texts for label, texts in fields.items()}, ensure_ascii=False
-    )
+    return fields_json(fields)
 
 
 def _json(text: str) -> Any:

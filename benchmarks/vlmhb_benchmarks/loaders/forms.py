@@ -9,6 +9,7 @@ from typing import Any
 from vlmhb_benchmarks.loaders.base import BadRow
 from vlmhb_benchmarks.loaders.boxes import Box, box_of, in_reading_order
 from vlmhb_benchmarks.loaders.exactjson import dumps_exact
+from vlmhb_benchmarks.loaders.values import fields_json
 
 ENTITY_LABELS = ("header", "question", "answer")  # what FUNSD scores; `other` is the rest of the page
 TARGETS = ("text", "entities", "kie")
@@ -41,7 +42,7 @@ def reference_of(form: Any, *, target: FormTarget) -> str:
         chosen = [entity for entity in entities if entity.label in target.labels and entity.text.strip()]
         return dumps_exact([{"label": entity.label, "text": entity.text} for entity in chosen])
     if target.name == "kie":
-        return dumps_exact(_pairs(entities))
+        return fields_json(_pairs(entities))
     return "\n".join(in_reading_order([word for entity in entities for word in entity.words]))
 
 
@@ -71,10 +72,10 @@ def _word(word: Mapping[str, Any]) -> Box:
     return box_of(_text(word), (left, top, right, top, right, bottom, left, bottom))
 
 
-def _pairs(entities: Sequence[Entity]) -> dict[str, Any]:
+def _pairs(entities: Sequence[Entity]) -> dict[str, list[str]]:
     """Question -> the texts linked to it, joined by a space in the order of the file; "" where nothing is.
 
-    A question that stands several times on the page has the list of its answers."""
+    A question that stands several times on the page has several."""
     known = {entity.id: entity for entity in entities}
     found: dict[str, list[str]] = {}
     for question in (entity for entity in entities if entity.label == "question"):
@@ -82,4 +83,4 @@ def _pairs(entities: Sequence[Entity]) -> dict[str, Any]:
         answers = [known[end] for end in sorted(ends - {question.id}) if end in known]
         text = " ".join(answer.text for answer in answers if answer.label == "answer")
         found.setdefault(question.text, []).append(text)
-    return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
+    return found

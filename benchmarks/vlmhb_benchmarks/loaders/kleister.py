@@ -5,7 +5,6 @@ The files are plain TSV: quotes mean nothing, and every line is a row.
 
 from __future__ import annotations
 
-import json
 import lzma
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
@@ -14,6 +13,7 @@ from typing import Any
 
 from vlmhb_benchmarks.loaders.base import BadRow, LoaderError, RawImage, RawSample, check_params
 from vlmhb_benchmarks.loaders.pdfpages import pdf_images
+from vlmhb_benchmarks.loaders.values import fields_json
 
 DOCUMENTS = "documents"
 
@@ -93,6 +93,4 @@ def _fields(truth: str) -> str:
         if not equals:
             raise BadRow(f"{pair[:60]} is no key=value")
         fields.setdefault(key, []).append(value)
-    return json.dumps(
-        {key: values[0] if len(values) == 1 else values for key, values in fields.items()}, ensure_ascii=False
-    )
+    return fields_json(fields)

@@ -1,7 +1,8 @@
-"""Documents as files (PDF, images) with the truth beside them: a text per document or page, or one truth.jsonl.
+"""Documents as files (PDF, images) with the truth beside them: a text per document or page, JSON, or one truth.jsonl.
 
 `docs/a.pdf` with `docs/a.txt` (form feeds between its pages), `docs/a_1.txt`, `docs/a_2.md` ..., the texts beside the
-documents or in `truth/`; or `truth.jsonl`, our own JSONL, whose `image` may be a PDF and `page` one page of it.
+documents or in `truth/`; `docs/a.json` with its fields, where there are no texts; or `truth.jsonl`, our JSONL, whose
+`image` may be a PDF and `page` one page of it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmhb_benchmarks.loaders.base import (
+    BadRow,
     ImageFile,
     LoaderError,
     PdfPage,
@@ -23,8 +25,10 @@ from vlmhb_benchmarks.loaders.base import (
     check_params,
     choice,
 )
+from vlmhb_benchmarks.loaders.exactjson import dumps_exact
+from vlmhb_benchmarks.loaders.folders import parse_object
 from vlmhb_benchmarks.loaders.jsonl import load_jsonl
-from vlmhb_benchmarks.loaders.pagetexts import TEXT_ENDS, Texts, natural_key
+from vlmhb_benchmarks.loaders.pagetexts import OBJECT_ENDS, TEXT_ENDS, Texts, natural_key
 
 IMAGE_ENDS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2")
 DOCUMENT_ENDS = (".pdf", *IMAGE_ENDS)
@@ -65,7 +69,9 @@ def load_pages(root: Path, params: Mapping[str, Any]) -> Iterator[RawSample]:
 
 def files_of(document: Path) -> list[str]:
     """Names of the files beside a single document that belong to it, itself included."""
-    pattern = re.compile(re.escape(document.stem) + r"(_\d+)?\.(" + "|".join(TEXT_ENDS) + ")", re.IGNORECASE)
+    pattern = re.compile(
+        re.escape(document.stem) + r"(_\d+)?\.(" + "|".join((*TEXT_ENDS, *OBJECT_ENDS)) + ")", re.IGNORECASE
+    )
     beside = sorted(path.name for path in document.parent.iterdir() if path.is_file())
     return [name for name in beside if name in (document.name, TRUTH) or pattern.fullmatch(name)]
 
@@ -186,9 +192,10 @@ def _samples(document: _Document, *, texts: Texts, per: str) -> Iterator[RawSamp
     base = RawSample(
         sample_id=document.stem, question="", references=(), file=document.path, row=1, metadata=metadata
     )
-    if per == "document" or document.pages == 1:
+    if per == "document" or document.pages == 1 or texts.are_objects:
         text = texts.of_document(document.stem, pages=document.pages)
-        yield _answered(replace(base, images=document.images), text=text, wanted=f"{document.stem}.txt")
+        read = _with_object if texts.are_objects else _answered
+        yield read(replace(base, images=document.images), text=text, wanted=f"{document.stem}.txt")
         return
     for number, image in enumerate(document.images, start=1):
         sample = replace(
@@ -205,3 +212,12 @@ def _answered(sample: RawSample, *, text: str | None, wanted: str) -> RawSample:
     if text is None:
         return replace(sample, problem=f"no truth for it ({wanted} or .md)")
     return replace(sample, references=(text,))
+
+
+def _with_object(sample: RawSample, *, text: str | None, wanted: str) -> RawSample:
+    if text is None:
+        return replace(sample, problem=f"no truth for it ({wanted}, .md or .json)")
+    try:
+        return replace(sample, references=(dumps_exact(parse_object(text, exact=True)),))
+    except BadRow as bad:
+        return replace(sample, problem=f"{Path(wanted).stem}.json: {bad}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from vlmhb_benchmarks.loaders.base import LoaderError
 
 TEXT_ENDS = ("txt", "md")
+OBJECT_ENDS = ("json",)  # counted where there is no text: notes and metadata are often JSON, too
 PAGE_NAME = re.compile(r"(.+)_(\d+)", re.DOTALL)
 NOTES = ("README", "LICENSE")  # about the dataset, not in it
 FORM_FEED = "\f"  # what pdftotext and its like write after every page
@@ -33,19 +34,21 @@ class _Found:
 class Texts:
     """All texts below a folder. `stems`: the documents there are; None where others may lie beside them.
 
+    `are_objects`: there are none, but JSON files, each the truth of a whole document.
+
     Raises `LoaderError` for two texts of one page, and later for bytes that are not UTF-8."""
 
     def __init__(self, folder: Path, *, root: Path, stems: Sequence[str] | None) -> None:
         self._root = root
         self._known = None if stems is None else frozenset(stems)
         self._found: dict[str, _Found] = {}
-        for end in TEXT_ENDS:
-            for path in folder.rglob(f"*.{end}"):
-                if path.is_file() and path.stem.upper() not in NOTES:
-                    self._add(path, stem=path.relative_to(folder).with_suffix("").as_posix())
+        found = _files(folder, ends=TEXT_ENDS)
+        self.are_objects = not found
+        for path in found or _files(folder, ends=OBJECT_ENDS):
+            self._add(path, stem=path.relative_to(folder).with_suffix("").as_posix())
 
     def _add(self, path: Path, *, stem: str) -> None:
-        page = PAGE_NAME.fullmatch(stem)
+        page = None if self.are_objects else PAGE_NAME.fullmatch(stem)
         if page is not None and (self._known is None or stem not in self._known):
             before = self._found.setdefault(page[1], _Found()).pages.setdefault(int(page[2]), path)
         else:
@@ -103,3 +106,8 @@ class Texts:
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
+
+
+def _files(folder: Path, *, ends: Sequence[str]) -> list[Path]:
+    found = [path for end in ends for path in folder.rglob(f"*.{end}")]
+    return [path for path in found if path.is_file() and path.stem.upper() not in NOTES]

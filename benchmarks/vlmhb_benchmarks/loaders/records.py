@@ -10,6 +10,7 @@ from typing import Any
 
 from vlmhb_benchmarks.loaders.base import BadRow, LoaderError, RawImage, RawSample
 from vlmhb_benchmarks.loaders.columns import METADATA, WHOLE_ROW, Table, TableParams, lookup
+from vlmhb_benchmarks.loaders.derive import derive_metadata
 from vlmhb_benchmarks.loaders.exactjson import dumps_exact
 from vlmhb_benchmarks.loaders.pictures import images_of
 from vlmhb_benchmarks.loaders.values import (
@@ -148,10 +149,6 @@ class Reader:
 
 def _derived(known: dict[str, str], *, rules: tuple[str, ...]) -> dict[str, str]:
     """What the rules add or change: for the labels, because it may come from what the labels alone know."""
-    if not rules:
-        return {}
-    from vlmhb_benchmarks.loaders.derive import derive_metadata  # brings the metrics along
-
     found = known
     for rule in rules:
         found = derive_metadata(rule, found)

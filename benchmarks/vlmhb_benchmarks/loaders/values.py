@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from string import ascii_uppercase
@@ -86,6 +86,11 @@ def _unwrapped(value: Any) -> Any:
             if member in value and set(value) <= set(known):
                 return value[member]
     return value
+
+
+def fields_json(fields: Mapping[str, Sequence[str]]) -> str:
+    """One JSON object of labelled texts: a text, or the list of them where a label has several."""
+    return dumps_exact({label: texts[0] if len(texts) == 1 else texts for label, texts in fields.items()})
 
 
 def choices_of(value: Any) -> tuple[str, ...] | None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vlmhb_benchmarks.loaders.base import BadRow, ImageAbsent, ImageFile, LoaderError, RawImage, RawSample
+from vlmhb_benchmarks.loaders.detect import XFUND_NAME
 from vlmhb_benchmarks.loaders.folders import answered, joined
 from vlmhb_benchmarks.loaders.forms import FormTarget, reference_of
 
-NAME = re.compile(r"(?P<language>[a-z]{2,3})\.(?P<split>\w+)\.json")
-
 
 def is_xfund(root: Path) -> bool:
-    return root.is_file() or any(NAME.fullmatch(path.name) for path in root.glob("*.json"))
+    return root.is_file() or any(XFUND_NAME.fullmatch(path.name) for path in root.glob("*.json"))
 
 
 def load_xfund(root: Path, *, params: Mapping[str, Any], target: FormTarget) -> Iterator[RawSample]:
@@ -69,7 +67,7 @@ def _files(root: Path, *, params: Mapping[str, Any]) -> list[Path]:
             raise LoaderError(f"no {params['file']} in the dataset folder", file=root.name)
         return [path]
     wanted = {key: params[key] for key in ("language", "split") if params.get(key) is not None}
-    names = {path.name: NAME.fullmatch(path.name) for path in sorted(root.glob("*.json"))}
+    names = {path.name: XFUND_NAME.fullmatch(path.name) for path in sorted(root.glob("*.json"))}
     found = {
         name: match["split"]
         for name, match in names.items()

@@ -20,6 +20,7 @@ Flag = Literal[
     "invalid_structure",  # JSON that breaks its schema, a table that is no table
     "no_schema",  # nothing to check the structure against
     "failed",  # the metric's own code raised an exception (metrics of users only)
+    "unscored",  # a metric backend gave no value
     "unknown_type",  # a benchmark with a rule per question type, and no rule for this one
 ]
 Average = Literal["mean", "micro", "corpus"]

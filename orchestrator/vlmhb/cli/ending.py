@@ -105,9 +105,10 @@ def print_plan(prepared: Prepared, *, as_json: bool, explain: bool) -> None:
         }
         typer.echo(json.dumps(value, ensure_ascii=False))
         return
+    width = max((len(stage.name) for item in planned for stage in item.stages), default=0)
     for item in planned:
         for stage in item.stages:
-            typer.echo(f"{stage.decision:<7} {stage.name:<9} {item.id}  ({stage.reason})")
+            typer.echo(f"{stage.decision:<7} {stage.name:<{max(width, 9)}} {item.id}  ({stage.reason})")
             if explain and stage.identity is not None:
                 typer.echo(f"        fingerprint {stage.fingerprint}")
                 for key, value in sorted(stage.identity.items()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from vlmhb.reading.names import name_hint, nearest
 from .problems import Problems, Sources
 from .roots import Roots, first_existing
 
+AUTO = "auto"
 DEFAULT_TASK = "VQA"
 EXAMPLES = Path(vlmhb.__file__).resolve().parents[2] / "user_configs"  # of the checkout, where there is one
 # What is asked of data that no card describes and whose row names no task.
@@ -39,7 +40,17 @@ class FoundDataset:
 
 
 def find_dataset(problems: Problems, *, sources: Sources) -> FoundDataset:
-    """Raises `UnknownName`, `DatasetMissing`, `BadDataset`, `BadValue`."""
+    """Raises `UnknownName`, `DatasetMissing`, `BadDataset`, `BadValue`.
+
+    A card's `loader: auto` stays so for an archive only, which `prepare` alone opens."""
+    found = _find(problems, sources=sources)
+    if found.benchmark.loader != AUTO or is_archive(found.path):
+        return found
+    layout = _layout(problems, path=found.path)
+    return replace(found, benchmark=found.benchmark.model_copy(update={"loader": layout}))
+
+
+def _find(problems: Problems, *, sources: Sources) -> FoundDataset:
     row, roots = problems.row, sources.roots
     card = _card(row, registry=sources.registry)
     if row.dataset_path is not None:
@@ -125,12 +136,12 @@ def _unknown(problems: Problems, *, registry: Registry, roots: Roots) -> Unknown
 def _by_layout(problems: Problems, *, path: Path) -> FoundDataset:
     """A benchmark made up from what lies there; only `prepare` looks into an archive."""
     row = problems.row
-    layout = "auto" if is_archive(path) else detect_layout(path)
-    if row.task is not None and is_page_set(row.task) and layout not in ("annotation", "auto"):
+    asks_pages = row.task is not None and is_page_set(row.task)
+    layout = (
+        AUTO if is_archive(path) else _layout(problems, path=path, otherwise="rpo" if asks_pages else None)
+    )
+    if asks_pages and layout not in ("annotation", AUTO):
         layout = "rpo"
-    if layout is None:
-        where = problems.where("dataset_path" if row.dataset_path is not None else "dataset")
-        raise BadDataset(f"no known dataset in {path}", where=where, hint=f"known: {_FORMATS}")
     task = row.task or _TASK_OF_LAYOUT.get(layout, DEFAULT_TASK)
     task_type = task_type_of(task)
     if task_type is None:
@@ -141,6 +152,15 @@ def _by_layout(problems: Problems, *, path: Path) -> FoundDataset:
         fields |= _PAGE_SETS.get(task_type, {})
     card = BenchmarkCard.model_validate(fields)
     return FoundDataset(benchmark=card, path=path)
+
+
+def _layout(problems: Problems, *, path: Path, otherwise: str | None = None) -> str:
+    """Raises `BadDataset` where nothing is recognised."""
+    layout = detect_layout(path) or otherwise
+    if layout is None:
+        where = problems.where("dataset_path" if problems.row.dataset_path is not None else "dataset")
+        raise BadDataset(f"no known dataset in {path}", where=where, hint=f"known: {_FORMATS}")
+    return layout
 
 
 def detect_layout(path: Path) -> str | None:

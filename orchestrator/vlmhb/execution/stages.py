@@ -240,7 +240,9 @@ def _judge(planned: PlannedStage, watched: Watched, *, artifact: Artifact, sessi
         "engine_error": f"the engine refused it: {ended.detail}",
         "image_missing": f"image missing: {ended.detail}",
     }
-    unfinished = "its process ended before the work was done" if ended.code == 0 else f"exit code {ended.code}"
+    unfinished = (
+        "its process ended before the work was done" if ended.code == 0 else f"exit code {ended.code}"
+    )
     why = reasons.get(ended.reason, unfinished)
     raise StageFailed(f"{planned.stage} of {planned.subject} failed: {why}", where=where, hint="see the log")
 

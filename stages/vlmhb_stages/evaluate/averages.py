@@ -80,8 +80,14 @@ class Pooled:
     metric: Metric
 
     def value(self, data: Parts, positions: Positions) -> float | None:
+        """Raises EvaluateError where the metric, a user's, gives no finite number: JSON would call it undefined."""
         totals = data.totals(positions)
-        return None if totals is None else self.metric.from_totals(totals)
+        value = None if totals is None else self.metric.from_totals(totals)
+        if value is not None and not math.isfinite(value):
+            raise EvaluateError(
+                f"{self.metric.info.name}: from_totals gives {value!r}", hint="a finite number, or None"
+            )
+        return value
 
     def resampled(self, data: Parts, positions: Positions, *, by: Resampling) -> Floats:
         """A draw without any defined sample is undefined."""
@@ -128,15 +134,18 @@ class Macro:
         return None if found is None or math.isnan(found[0]) else float(found[0])
 
     def resampled(self, data: Parts, positions: Positions, *, by: Resampling) -> Floats:
+        """Undefined where no group has two samples: nothing tells how much they vary."""
         pooled = Pooled(metric=self.metric)
+        sizes: set[int] = set()
 
         def leaf(chosen: Positions, path: str) -> Floats:
+            sizes.add(len(chosen))
             if len(chosen) == 1:
                 return np.full(by.draws, _numbers([pooled.value(data, chosen)])[0])
             return pooled.resampled(data, chosen, by=by.of(path))
 
         found = _nested(self.groups, positions, path="", leaf=leaf)
-        return np.full(by.draws, np.nan) if found is None else found
+        return np.full(by.draws, np.nan) if found is None or sizes == {1} else found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,9 +160,9 @@ class AllRight:
         return math.fsum(worst) / len(worst) if worst else None
 
     def resampled(self, data: Parts, positions: Positions, *, by: Resampling) -> Floats:
-        """Whole groups are drawn."""
+        """Whole groups are drawn; of one alone nothing can be told."""
         worst = self._worst(data, positions)
-        if not worst:
+        if len(worst) < 2:
             return np.full(by.draws, np.nan)
         columns = np.column_stack([worst, np.ones(len(worst))])
         return _ratios(resampled_totals(columns, draws=by.draws, seed=by.seed))

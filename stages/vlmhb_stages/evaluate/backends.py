@@ -44,17 +44,17 @@ class BackendScorer:
 
     def answered(self, _texts: Sequence[str], cases: Sequence[Case]) -> ScoreColumns:
         name = self.metric.info.name
-        found = (self.records.of(case.position) for case in cases)
+        found = ((case, self.records.of(case.position)) for case in cases)
         return pack(
-            _score(one.values.get(name) if one else None, one.parts.get(name) if one else None)
-            for one in found
+            _score(one.values.get(name) if one else None, one.parts.get(name) if one else None, case=case)
+            for case, one in found
         )
 
     def missing(self, cases: Sequence[Case]) -> ScoreColumns:
         name = self.metric.info.name
-        found = (self.records.of(case.position) for case in cases)
-        parts = (one.missing.get(name) if one else None for one in found)
-        return pack(_score(ratio(part) if part else None, part) for part in parts)
+        found = ((case, self.records.of(case.position)) for case in cases)
+        parts = ((case, one.missing.get(name) if one else None) for case, one in found)
+        return pack(_score(ratio(part) if part else None, part, case=case) for case, part in parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ def _infos(path: Path, *, backend: MetricBackend) -> tuple[dict[str, MetricInfo]
         ) from error
 
 
-def _score(value: float | None, parts: Sequence[float] | None) -> SampleScore:
+def _score(value: float | None, parts: Sequence[float] | None, *, case: Case) -> SampleScore:
     if value is None or parts is None:
-        return undefined("no_reference")
+        return undefined("unscored" if case.references else "no_reference")
     return SampleScore(value=value, parts=tuple(parts))

@@ -25,7 +25,9 @@ from vlmhb_stages.evaluate.legacy import LegacyPlace
 
 ALL = "all"  # the subset of samples whose metadata name none
 OVERALL = "overall"
-MAX_ANSWERS = 10_000  # different answers kept by name; those of a model that babbles are `None`
+MAX_ANSWERS = (
+    10_000  # different answers kept by name, right ones and listed classes beyond; the others are `None`
+)
 
 _SORTING = {
     "kendall_tau": KENDALL_TAU_UPSTREAM,
@@ -98,7 +100,7 @@ class ClassTables:
         given = class_of(text, choices=choices)
         right = given if given in named else class_of(_first(references), choices=choices)
         self._names.setdefault(right, named[right].strip())
-        if len(self._seen) < MAX_ANSWERS:
+        if len(self._seen) < MAX_ANSWERS or given in named or given in self._listed:
             self._seen.add(given)
         subset.answers[Answer(right=right, given=given if given in self._seen else "")] += 1
 

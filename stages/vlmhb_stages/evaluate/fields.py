@@ -18,6 +18,7 @@ from vlmhb_stages.evaluate.table import Groups, Mask, Parts, Positions
 FIELD = "field"
 DOC_CLASS = "doc_class"
 MAX_FIELDS = 200
+MAX_SCOPES = 2 * MAX_FIELDS  # of fields, and of fields within a document type
 _MAX_TRACKED = 5000  # names; a model can invent any number of them
 
 
@@ -139,7 +140,7 @@ def _by_class(fields: dict[str, tuple[FieldParts, ...]], *, doc_class: Groups) -
             codes = doc_class.codes[one.positions]
             for code in np.unique(codes[codes >= 0]).tolist():
                 found.setdefault((doc_class.names[code], name), []).append(_rows(one, codes == code))
-    for (kind, name), parts in sorted(found.items(), key=lambda item: item[0])[:MAX_FIELDS]:
+    for (kind, name), parts in sorted(found.items(), key=lambda item: item[0]):
         yield FieldScope(key=f"{DOC_CLASS}/{FIELD}", value=f"{kind}/{name}", metrics=tuple(parts))
 
 

@@ -18,6 +18,7 @@ WHY: dict[Flag, str] = {
     "invalid_json": "no JSON in the answer, all fields count as missed",
     "invalid_structure": "the structure of the answer is invalid",
     "no_schema": "there is no schema to check against, scored is whether the answer holds JSON",
+    "unscored": "undefined, its backend gave no value",
     "unknown_type": "undefined, no rule for the type of the question",
 }
 

@@ -11,7 +11,7 @@ from vlmhb_stages.contracts import Counts, MetricsFile, Score
 from vlmhb_stages.evaluate.averages import Resampling
 from vlmhb_stages.evaluate.classes import ClassTables
 from vlmhb_stages.evaluate.faults import EvaluateError, some
-from vlmhb_stages.evaluate.fields import DOC_CLASS, FieldTable
+from vlmhb_stages.evaluate.fields import DOC_CLASS, MAX_SCOPES, FieldTable
 from vlmhb_stages.evaluate.judge import JudgedChunk
 from vlmhb_stages.evaluate.legacy import LegacyWriter, requested
 from vlmhb_stages.evaluate.notes import Notes
@@ -72,8 +72,11 @@ class _Evaluation:
         slices = summariser.all_slices()
         if len(slices) > MAX_SLICES:
             notes.extra.append(f"{len(slices)} slices, only the first {MAX_SLICES} are evaluated")
+        scopes = list(fields.scopes(doc_class=frozen.groups.get(DOC_CLASS)))
+        if len(scopes) > MAX_SCOPES:
+            notes.extra.append(f"{len(scopes)} slices by field, only the first {MAX_SCOPES} are evaluated")
         overall = summariser.overall()
-        by_field = summariser.fields(fields.scopes(doc_class=frozen.groups.get(DOC_CLASS)))
+        by_field = summariser.fields(scopes[:MAX_SCOPES])
         result = MetricsFile(
             primary=primary,
             profile=work.spec.profile,

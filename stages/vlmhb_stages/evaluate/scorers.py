@@ -6,16 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, get_args
 
 from vlmhb_benchmarks.metrics import Metric, SampleScore
-from vlmhb_benchmarks.metrics.base import ContextMetric, FieldMetric, undefined
+from vlmhb_benchmarks.metrics.base import ContextMetric, FieldMetric, Flag, undefined
 from vlmhb_benchmarks.metrics.batch import ScoreColumns, pack, score_all
 
 from vlmhb_stages.evaluate.cases import Case
 from vlmhb_stages.evaluate.faults import EvaluateError, Sightings
 from vlmhb_stages.evaluate.pool import FieldScores, HeavyPool, Job
 from vlmhb_stages.evaluate.records import Beat
+from vlmhb_stages.text import well_formed
 
 T = TypeVar("T")
 
@@ -120,11 +121,12 @@ class LocalScorer:
         """`text` None: no answer."""
         try:
             metric = self.bound(case)
-            return _finite(
+            return _checked(
                 metric.missing(case.references) if text is None else metric.score(text, case.references)
             )
-        except Exception as error:  # noqa: BLE001 - a user's code may raise anything; it costs this sample only
-            self.failures.add(case.sample_id, f"{type(error).__name__}: {error}"[:300])
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code may raise anything, and call exit
+            message = " ".join(well_formed(f"{type(error).__name__}: {error}"[:300]).split())
+            self.failures.add(case.sample_id, message)
             return undefined("failed")
 
     def _alive(self, items: Iterable[T]) -> Iterable[T]:
@@ -140,8 +142,12 @@ def _jobs(texts: Sequence[str | None], cases: Sequence[Case]) -> list[Job]:
     ]
 
 
-def _finite(score: SampleScore) -> SampleScore:
-    """A NaN in one sample would make every aggregate one. Raises ValueError."""
+def _checked(score: SampleScore) -> SampleScore:
+    """A NaN in one sample would make every aggregate one, and so would a value without parts. Raises ValueError."""
+    if (score.value is None) != (score.parts is None):
+        raise ValueError(f"gave value {score.value!r} with parts {score.parts!r}: both are None, or neither")
+    if score.flag not in (get_args(Flag) if score.value is None else (None, *get_args(Flag))):
+        raise ValueError(f"gave value {score.value!r} with flag {score.flag!r}, not one of `Flag`")
     if not all(map(isfinite, (score.value or 0.0, *(score.parts or ())))):
         raise ValueError(f"gave {score.value!r}, parts {score.parts!r}: not finite numbers")
     return score

@@ -88,7 +88,7 @@ class Summariser:
             metrics = self._scope(one.positions, name=f"{one.key}\0{one.value}")
             yield SliceMetrics(key=one.key, value=one.value, metrics=metrics)
 
-    def fields(self, scopes: Iterator[FieldScope]) -> Iterator[SliceMetrics]:
+    def fields(self, scopes: Sequence[FieldScope]) -> Iterator[SliceMetrics]:
         for scope in scopes:
             name = f"{scope.key}\0{scope.value}"
             metrics = tuple(self._field(one, name=name) for one in scope.metrics)

@@ -11,6 +11,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from vlmhb_benchmarks.metrics import Metric, MetricInfo, SampleScore, list_metrics
 from vlmhb_benchmarks.metrics.base import mean_score, ratio, undefined
 
@@ -33,6 +34,7 @@ class UserFunction:
     def score(self, prediction: str, references: Sequence[str]) -> SampleScore:
         """Raises what the function raises, and ValueError for what is no finite number."""
         value = self.function(prediction, list(references))
+        value = value.item() if isinstance(value, np.generic) else value
         if not isinstance(value, int | float) or not isfinite(value):
             raise ValueError(f"gave {value!r}, not a finite number")
         return mean_score(float(value), matched_reference=references[0] if len(references) == 1 else None)

@@ -50,4 +50,6 @@ def _row(record: AnswerRecord) -> Row:
         output_tokens=record.output_tokens,
         latency_s=record.latency_s,
         ttft_s=record.ttft_s,
+        tpot_s=record.tpot_s,
+        origin=record.origin,
     )

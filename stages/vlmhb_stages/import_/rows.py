@@ -31,7 +31,8 @@ class Outcome:
 class Row:
     """`key`: the tool's id of the sample. `prompt`: what the tool says it asked. Times in seconds.
 
-    `metrics`: values that the tool gave this answer."""
+    `metrics`: values that the tool gave this answer. `origin`: the tool that asked the model, where the row itself says
+    it."""
 
     key: str
     outcome: Outcome
@@ -40,6 +41,8 @@ class Row:
     output_tokens: int | None = None
     latency_s: float | None = None
     ttft_s: float | None = None
+    tpot_s: float | None = None
+    origin: str | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -24,13 +24,11 @@ _TEXTS = ("s", "inlineStr", "str", "e")  # a formula's text and an error's name 
 
 
 class Cell(str):
-    """The text of a cell. `is_text`: stored as one, so that its spelling is the writer's own."""
-
-    is_text = True
+    """The text of a cell, spelled as its writer did."""
 
 
 class NumberCell(Cell):
-    is_text = False
+    """Of a cell that was not stored as a text: how its writer spelled it is lost."""
 
 
 def read_sheet(path: Path) -> Iterator[list[Cell]]:
@@ -59,7 +57,7 @@ def _elements(data: bytes, *, tag: str, place: str) -> Iterator[Element]:
             if _local(element) == tag:
                 yield element
                 element.clear()
-    except ParseError as error:
+    except (ParseError, LookupError, ValueError) as error:  # the last two: an encoding that Python does not read
         raise BadSource(f"{place}: not XML ({error})") from error
 
 

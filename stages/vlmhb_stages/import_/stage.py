@@ -105,7 +105,8 @@ def _record(row: Row, *, sample_id: str, origin: str | None) -> AnswerRecord:
         output_tokens=row.output_tokens,
         latency_s=row.latency_s,
         ttft_s=row.ttft_s,
-        origin=origin,
+        tpot_s=row.tpot_s,
+        origin=row.origin or origin,
     )
 
 

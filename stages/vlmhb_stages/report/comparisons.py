@@ -42,7 +42,7 @@ class _Contender:
 
 @dataclass(frozen=True, kw_only=True)
 class _Group:
-    """Evaluations that may be compared: one benchmark, one metric, the same planned samples."""
+    """Evaluations that may be compared: one benchmark, one metric, one rule of extraction, the same samples."""
 
     benchmark: str
     contenders: tuple[_Contender, ...]
@@ -75,11 +75,16 @@ def _groups(collected: Sequence[Collected]) -> Iterator[_Group]:
                 entry.version,
                 str(entry.params),
                 index.ids_sha256,
+                _extraction(item.report.extraction),
             )
             found.setdefault(key, []).append(contender)
     for (benchmark, *_), contenders in found.items():
         if len(contenders) > 1:
             yield _Group(benchmark=benchmark, contenders=tuple(contenders))
+
+
+def _extraction(found: ExtractionRate | None) -> str:
+    return f"{found.name}@{found.version}" if found else ""
 
 
 def _contender(item: Collected) -> _Contender | None:

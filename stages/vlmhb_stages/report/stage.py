@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def run(
     for done, evaluation in enumerate(spec.evaluations, start=1):
         collected.append(collect(evaluation, resolve=resolve))
         events.emit("progress", done=done, total=total, ok=done, error=0)
+    collected = told_apart(collected)
     created = datetime.fromtimestamp(clock(), tz=timezone.utc).isoformat(timespec="seconds")
     report = ReportFile(
         run_id=spec.run_id,
@@ -45,6 +47,19 @@ def run(
     _write(out / "report.html", render_html(report, collected=collected))
     events.emit("end", evaluations=total)
     return 0
+
+
+def told_apart(collected: Sequence[Collected]) -> list[Collected]:
+    """Benchmarks of one name but of different tasks are different ones: the task goes into their names."""
+    tasks: dict[str, set[str]] = {}
+    for item in collected:
+        tasks.setdefault(item.report.benchmark, set()).add(item.report.task_type)
+    return [_renamed(item) if len(tasks[item.report.benchmark]) > 1 else item for item in collected]
+
+
+def _renamed(item: Collected) -> Collected:
+    name = f"{item.report.benchmark} ({item.report.task_type})"
+    return replace(item, report=item.report.model_copy(update={"benchmark": name}))
 
 
 def _write(path: Path, text: str) -> None:

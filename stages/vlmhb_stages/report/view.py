@@ -45,13 +45,17 @@ class Detail:
 
     @property
     def slice_groups(self) -> tuple[tuple[str, tuple[SliceMetrics, ...]], ...]:
-        """Title and slices of each table: metadata apart from fields."""
+        """Title and slices of each table: metadata apart from fields (those of one document type among them)."""
         parts = self.entry.report.slices
         groups = (
-            ("Slices", tuple(part for part in parts if part.key != FIELD)),
-            ("Fields", tuple(part for part in parts if part.key == FIELD)),
+            ("Slices", tuple(part for part in parts if not _is_of_field(part))),
+            ("Fields", tuple(part for part in parts if _is_of_field(part))),
         )
         return tuple(group for group in groups if group[1])
+
+
+def _is_of_field(part: SliceMetrics) -> bool:
+    return part.key == FIELD or part.key.endswith(f"/{FIELD}")
 
 
 @dataclass(frozen=True, kw_only=True)

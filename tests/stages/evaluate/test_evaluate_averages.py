@@ -112,6 +112,15 @@ def test_the_interval_of_whole_groups_resamples_groups(tmp_path: Path) -> None:
     assert found.ci_high - found.ci_low == pytest.approx(2 * 1.96 * (0.25 / 100) ** 0.5, rel=0.12)
 
 
+@pytest.mark.parametrize("headline", ["macro:single", "all:whole"])
+def test_no_interval_where_nothing_tells_how_much_it_varies(headline: str, tmp_path: Path) -> None:
+    """A group of one sample each, or one group: an interval of no width would look like certainty."""
+    given = [item(str(number), number % 2 == 0, single=str(number), whole="one") for number in range(6)]
+    found = run(tmp_path, given, headline=headline, slices=()).metric("exact_match")
+    assert found.value is not None
+    assert (found.ci_low, found.ci_high) == (None, None)
+
+
 def test_samples_outside_all_groups_are_told(tmp_path: Path) -> None:
     given = [*items(), item("8", True, task="ocr", figure="f9")]
     result = run(tmp_path, given, headline="macro:lang")

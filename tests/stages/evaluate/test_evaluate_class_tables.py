@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from evaluate_case import Item, answered, evaluate, failed
 from sklearn.metrics import accuracy_score, classification_report, confusion_matrix, f1_score
+from vlmhb_stages.evaluate import classes
 
 CLASSES = ("Счёт-фактура", "Паспорт", "Акт, прочее")
 ROWS = [  # right class, answer, subset
@@ -96,6 +97,17 @@ def test_without_wrong_classes_there_is_no_column_none(tmp_path: Path) -> None:
     items = [Item(sample_id="a", references=("x",), prediction=answered("a", "x"))]
     evaluate(tmp_path, items, metrics=("class_accuracy",), legacy_stem="run")
     assert table(tmp_path, "all_confusion_matrix") == [["", "x"], ["x", "1"]]
+
+
+def test_babble_crowds_out_no_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classes, "MAX_ANSWERS", 1)
+    replies = ["babble", "prattle", "x", "y"]
+    items = [
+        Item(sample_id=text, references=("x",), prediction=answered(text, text), choices=("x", "y"))
+        for text in replies
+    ]
+    evaluate(tmp_path, items, metrics=("class_accuracy",), legacy_stem="run")
+    assert table(tmp_path, "all_confusion_matrix")[:2] == [["", "x", "y", "None"], ["x", "1", "1", "2"]]
 
 
 def test_page_orders(tmp_path: Path) -> None:

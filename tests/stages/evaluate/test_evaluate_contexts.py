@@ -127,3 +127,12 @@ def test_only_so_many_fields_are_told(tmp_path: Path) -> None:
     fields = [one.value for one in result.metrics.slices if one.key == "field"]
     assert len(fields) == 200 and fields == sorted(fields) and "f249" in fields
     assert result.metrics.warnings == ("250 fields, only the 200 most frequent are told one by one",)
+
+
+def test_only_so_many_fields_of_document_types_are_told(tmp_path: Path) -> None:
+    wide = {f"f{n:03d}": "x" for n in range(150)}
+    items = [kie(kind, wide, gold=wide, doc_class=kind) for kind in ("bill", "form")]
+    result = evaluate(tmp_path, items, metrics=("kie_f1",), slices=("doc_class",))
+    keys = [one.key for one in result.metrics.slices]
+    assert [keys.count(key) for key in ("doc_class", "field", "doc_class/field")] == [2, 150, 250]
+    assert "450 slices by field, only the first 400 are evaluated" in result.metrics.warnings

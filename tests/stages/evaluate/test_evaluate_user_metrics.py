@@ -183,3 +183,52 @@ def test_a_metric_object_that_gives_nan_fails_too(tmp_path: Path) -> None:
     result = run(tmp_path, user(written(tmp_path / "m", text), "ready", name="first_letter"))
     assert result.sample("first_letter") == [1.0, 1.0, None, None]
     assert "own code failed (ValueError: gave nan" in result.metrics.warnings[0]
+
+
+def test_exit_inside_a_metric_costs_its_sample_only(tmp_path: Path) -> None:
+    text = "import sys\ndef share(prediction, references):\n    return sys.exit(0) if prediction == 'no' else 1\n"
+    result = run(tmp_path, user(written(tmp_path / "m", text), "share"))
+    assert result.sample("mine") == [1.0, 1.0, None, None]
+    assert "own code failed (SystemExit: 0)" in result.metrics.warnings[0]
+
+
+@pytest.mark.parametrize("value", ["np.float32(0.5)", "np.int64(1)", "np.bool_(True)"])
+def test_numbers_of_numpy_are_numbers(value: str, tmp_path: Path) -> None:
+    text = f"import numpy as np\ndef share(prediction, references):\n    return {value}\n"
+    result = run(tmp_path, user(written(tmp_path / "m", text), "share"))
+    assert result.value_answered("mine") == (0.5 if "0.5" in value else 1.0)
+
+
+@pytest.mark.parametrize(
+    ("gives", "message"),
+    [
+        ("SampleScore(value=1.0, parts=None)", "both are None, or neither"),
+        ("SampleScore(value=None, parts=None)", "flag None, not one of"),
+        ("SampleScore(value=None, parts=None, flag='why')", "flag 'why', not one of"),
+    ],
+)
+def test_a_score_that_contradicts_itself_is_told(gives: str, message: str, tmp_path: Path) -> None:
+    text = METRIC + (
+        "from vlmhb_benchmarks.metrics.base import SampleScore\n"
+        "class Odd(FirstLetter):\n"
+        "    def score(self, prediction, references):\n"
+        f"        return {gives} if prediction == 'no' else super().score(prediction, references)\n"
+    )
+    result = run(tmp_path, user(written(tmp_path / "m", text), "Odd", name="first_letter"))
+    assert result.sample("first_letter") == [1.0, 1.0, None, None]
+    assert message in result.metrics.warnings[0]
+
+
+def test_an_aggregate_that_is_no_number_is_fatal(tmp_path: Path) -> None:
+    text = METRIC + "FirstLetter.from_totals = lambda self, totals: float('nan')\n"
+    fatal = run(tmp_path, user(written(tmp_path / "m", text), "ready", name="first_letter")).fatal
+    assert fatal["message"] == "first_letter: from_totals gives nan"
+
+
+def test_a_failure_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    text = (
+        "def share(prediction, references):\n"
+        "    if prediction == 'no':\n        raise ValueError('half \\ud800\\nline')\n    return 1\n"
+    )
+    result = run(tmp_path, user(written(tmp_path / "m", text), "share"))
+    assert "ValueError: half \ufffd line" in result.metrics.warnings[0]

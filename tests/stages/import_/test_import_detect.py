@@ -86,6 +86,15 @@ def test_a_sheet_that_would_blow_up_its_entities(bench: Bench) -> None:
     assert "not XML" in bench.fatal["message"]
 
 
+def test_a_sheet_in_an_encoding_that_nobody_reads(bench: Bench) -> None:
+    bench.samples(["0"])
+    with zipfile.ZipFile(bench.source, "w") as file:
+        file.writestr("xl/workbook.xml", "<workbook/>")
+        file.writestr("xl/worksheets/sheet1.xml", '<?xml version="1.0" encoding="utf-7"?><worksheet/>')
+    assert bench.run() == 2
+    assert "not XML" in bench.fatal["message"]
+
+
 def test_an_unknown_format_and_broken_samples(bench: Bench) -> None:
     bench.samples(["0"])
     bench.lines([{"sample_id": "0", "text": "x"}])

@@ -35,6 +35,17 @@ def test_lines_with_states(bench: Bench) -> None:
     assert error is not None and error.kind == "timeout"
 
 
+def test_a_line_keeps_the_tool_that_asked_and_all_its_times(bench: Bench) -> None:
+    """Such a record was never timed here: without its origin a report would say so."""
+    times = {"latency_s": 0.5, "ttft_s": 0.2, "tpot_s": 0.1}
+    bench.samples(["0"])
+    bench.lines([{"sample_id": "0", "text": "x", "status": "ok", "origin": "EvalScope", **times}])
+    assert bench.run() == 0
+    record = bench.answers["0"]
+    assert record.origin == "EvalScope"
+    assert {name: getattr(record, name) for name in times} == times
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [

@@ -10,6 +10,7 @@ from typing import Any
 
 from vlmhb_stages.contracts import (
     Counts,
+    ExtractionRate,
     InferSummary,
     Label,
     MetricsFile,
@@ -108,6 +109,7 @@ class Artifacts:
     scores: list[Score] | None = None
     metrics: list[MetricValue] = field(default_factory=list)
     slices: list[SliceMetrics] = field(default_factory=list)
+    extraction: ExtractionRate | None = None
 
     def counts(self) -> Counts:
         planned = len(self.samples or ())
@@ -146,6 +148,7 @@ class Artifacts:
             coverage=counts.ok / counts.planned if counts.planned else 0.0,
             metrics=tuple(self.metrics),
             slices=tuple(self.slices),
+            extraction=self.extraction,
         )
         write_record(folder / "metrics.json", file)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from report_artifacts import Artifacts, make_report, metric, prediction, sample, score
 from scipy.stats import binomtest
-from vlmhb_stages.contracts import MetricValue, PartsEntry, PartsIndex
+from vlmhb_stages.contracts import ExtractionRate, MetricValue, PartsEntry, PartsIndex
 from vlmhb_stages.parts import ids_digest, write_index, write_part
 
 NAMES = [f"s{number:02d}" for number in range(40)]
@@ -23,6 +23,7 @@ def contest(
     name: str = "accuracy",
     binary: bool = True,
     extra: int = 0,
+    extractions: dict[str, ExtractionRate] | None = None,
     **changes: Any,
 ) -> list[dict[str, Any]]:
     """The comparisons of evaluations with these per-sample values of one metric. `extra`: further parts a sample."""
@@ -37,6 +38,7 @@ def contest(
                 predictions=[prediction(sample_id) for sample_id in ids],
                 scores=[score(sample_id, 1.0) for sample_id in ids],
                 metrics=[_value(name, float(np.mean(values)), **changes)],
+                extraction=(extractions or {}).get(model),
             )
         )
         folder = root / "out" / "in" / f"docs-{model}" / "evaluate"
@@ -109,6 +111,16 @@ def test_many_evaluations_are_compared_with_the_best_only(tmp_path: Path) -> Non
 
 def test_other_samples_are_not_compared(tmp_path: Path) -> None:
     assert contest(tmp_path, {"long": [1.0] * 40, "short": [0.0] * 30}) == []
+
+
+def test_answers_taken_out_by_another_rule_are_not_compared(tmp_path: Path) -> None:
+    def rate(name: str, misses: int) -> ExtractionRate:
+        return ExtractionRate(name=name, version="1", answered=40, misses=misses)
+
+    answers = {"a": [1.0] * 40, "b": [0.0] * 40, "c": [0.0] * 40}
+    rules = {"a": rate("boxed", 0), "b": rate("boxed", 7), "c": rate("last_line", 0)}
+    (pair,) = contest(tmp_path, answers, extractions=rules)
+    assert (pair["a"], pair["b"]) == ("docs-a", "docs-b")
 
 
 def test_a_metric_of_the_users_own_is_compared_as_a_mean(tmp_path: Path) -> None:

@@ -254,3 +254,12 @@ def test_it_works_from_inside_a_zip(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "This run has no evaluations." in done.stdout
+
+
+def test_one_name_with_two_tasks_is_two_benchmarks(tmp_path: Path) -> None:
+    items = [
+        Artifacts(id=f"e-{task}", info={"benchmark": "pages", "task_type": task}, samples=[sample("a")])
+        for task in ("classification", "sorting")
+    ]
+    found = [item["benchmark"] for item in make_report(tmp_path, *items).json()["evaluations"]]
+    assert found == ["pages (classification)", "pages (sorting)"]

@@ -134,6 +134,16 @@ def test_a_users_function_with_its_failures(tmp_path: Path) -> None:
     assert line.startswith("backend own: ours: undefined") and line.endswith("1 (c)")
 
 
+def test_what_has_references_is_never_said_to_have_none(tmp_path: Path) -> None:
+    module = tmp_path / "ours.py"
+    module.write_text(FUNCTION.replace("return", "return 1 / (prediction != 'ab') and"))
+    evaluate(tmp_path, items(), metrics=())
+    one = {"name": "ours", "module": "ours", "attribute": "share", "version": "1", "path": str(module)}
+    assert score(tmp_path, metrics=("ours",), user_metrics=(one,)) == 0
+    result = run_stage(tmp_path, metrics=(), backends=(backend(tmp_path, "ours"),))
+    assert "ours: undefined, its backend gave no value: 1 (d)" in result.metrics.warnings
+
+
 def test_the_extraction_rule_is_applied_there_too(tmp_path: Path) -> None:
     item = Item(sample_id="a", references=("42",), prediction=answered("a", "So ANSWER: 42"))
     evaluate(tmp_path, [item], metrics=())
@@ -152,6 +162,7 @@ def test_metrics_that_are_no_ratios_are_refused(tmp_path: Path) -> None:
     [
         (lambda lines: lines[1:], "backend 'own' lacks samples: 1 (a)"),
         (lambda lines: [*lines, lines[0].replace('"a"', '"zz"')], "not planned: 1 (zz)"),
+        (lambda lines: [lines[0].replace("[0.0,", "[NaN,"), *lines[1:]], "backend 'own' lacks samples: 1 (a)"),
     ],
 )
 def test_other_samples_are_refused(change: Any, message: str, tmp_path: Path) -> None:

@@ -73,14 +73,17 @@ def _binary(holds: bool, references: Sequence[str], *, flag: Flag | None) -> Sam
 
 
 def _is_valid(value: Any, *, schema: str) -> bool | None:
-    """None: the schema is none, or refers to what is not in it. The benchmark's mistake, not the answer's."""
+    """None: the schema is none, refers to what is not in it or to itself for ever. The benchmark's mistake, not the
+    answer's; but `multipleOf` raises for an answer's NaN and infinity, which no schema means."""
     from jsonschema import SchemaError
     from referencing.exceptions import Unresolvable
 
     try:
         return bool(_validator(schema).is_valid(value))
-    except (SchemaError, Unresolvable):
+    except (SchemaError, Unresolvable, RecursionError):
         return None
+    except (OverflowError, ValueError):
+        return False
 
 
 @lru_cache(maxsize=64)

@@ -142,9 +142,7 @@ class TreeAccuracy:
         if not references:
             return undefined("no_reference")
         golds = self._golds(references)
-        real = [
-            text for text, gold in golds.items() if tree_accuracy({}, gold) is not None and unwrapped(gold)
-        ]
+        real = [text for text, gold in golds.items() if tree_accuracy({}, gold) != 1.0]  # 1: it is empty too
         if real:
             return mean_score(0.0, matched_reference=real[0])
         return undefined("empty_reference" if golds else "invalid_reference")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from vlmhb_benchmarks.metrics.ranking.orders import Order, positions
 
 UPSTREAM_DIGITS = 4
+DIGITS = 12  # scipy's tau of two equal orders of five is 0.9999999999999998
 
 Correlation = Callable[[Sequence[int], Sequence[int]], float]
 
@@ -68,7 +69,7 @@ def _covered(answer: Order, gold: Order, *, correlate: Correlation) -> float | N
     if len(shared) < 2:
         return 0.0
     ranks = {page: rank for rank, page in enumerate(sorted(shared, key=in_answer.__getitem__))}
-    value = correlate([in_gold[page] for page in shared], [ranks[page] for page in shared])
+    value = round(correlate([in_gold[page] for page in shared], [ranks[page] for page in shared]), DIGITS)
     return value * len(shared) * (len(shared) - 1) / (len(gold) * (len(gold) - 1))
 
 

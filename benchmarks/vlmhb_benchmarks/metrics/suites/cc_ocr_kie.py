@@ -11,7 +11,7 @@ from typing import Any
 
 from vlmhb_benchmarks.metrics.base import Flag, MetricInfo, SampleScore, undefined
 from vlmhb_benchmarks.metrics.fields.hits import Fields, Hits, by_path, counted
-from vlmhb_benchmarks.metrics.suites.ocrbench_v2.data import is_too_deep, value_of
+from vlmhb_benchmarks.metrics.suites.literals import is_too_deep, value_of
 
 _FENCE = re.compile(r"```json(.*?)```", re.DOTALL)
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {

@@ -17,7 +17,7 @@ from vlmhb_benchmarks.metrics.base import (
     undefined,
 )
 from vlmhb_benchmarks.metrics.distance import levenshtein
-from vlmhb_benchmarks.metrics.suites.ocrbench_v2.data import literal
+from vlmhb_benchmarks.metrics.suites.literals import literal
 
 NOT_ANSWERABLE = "Not answerable"
 _PARENTHESIS = re.compile(r"\s*\([^)]*\)")

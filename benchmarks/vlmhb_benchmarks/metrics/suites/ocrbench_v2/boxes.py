@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlmhb_benchmarks.metrics.suites.ocrbench_v2.data import literal
+from vlmhb_benchmarks.metrics.suites.literals import literal
 
 _BOX = re.compile(r"[(\[]\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*[)\]]")
 _GROUP = re.compile(r"[\[(]([^\[\]()]*)[\])]")

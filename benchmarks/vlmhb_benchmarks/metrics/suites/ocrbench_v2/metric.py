@@ -16,8 +16,9 @@ from vlmhb_benchmarks.metrics.base import (
     ratio,
     undefined,
 )
+from vlmhb_benchmarks.metrics.suites.literals import literal, value_of
 from vlmhb_benchmarks.metrics.suites.ocrbench_v2 import boxes, data, documents, pages, tables, text
-from vlmhb_benchmarks.metrics.suites.ocrbench_v2_types import official_name
+from vlmhb_benchmarks.ocrbench_v2_types import official_name
 
 
 class BadReference(ValueError):
@@ -45,7 +46,7 @@ class _Asked(NamedTuple):
         return "" if value.startswith("without") or value in ("none", "null", "nan") else value
 
     def column(self, name: str) -> object:
-        value = data.value_of(self.context.metadata.get(name, ""))
+        value = value_of(self.context.metadata.get(name, ""))
         if value is None:
             raise BadReference(f"no {name} in the metadata")
         return value
@@ -114,7 +115,7 @@ def _running_text(answer: str, asked: _Asked) -> float:
 
 def _grounding(answer: str, asked: _Asked) -> float:
     """Four references of a number each, or one that is a list."""
-    gold = boxes.box_of(asked.references if len(asked.references) > 1 else data.value_of(asked.gold))
+    gold = boxes.box_of(asked.references if len(asked.references) > 1 else value_of(asked.gold))
     if gold is None:
         raise BadReference("the reference is no box")
     found = boxes.last_box(answer)
@@ -128,7 +129,7 @@ def _with_position(answer: str, asked: _Asked) -> float:
         raise BadReference("bbox is no box")
     fields = data.answered_fields(answer)
     right = text.short_or_similar(fields["answer"], asked.references) if "answer" in fields else 0.0
-    found = boxes.box_of(data.literal(fields.get("bbox", "")))
+    found = boxes.box_of(literal(fields.get("bbox", "")))
     return 0.5 * right + 0.5 * (boxes.iou(found, gold) if found else 0.0)
 
 
@@ -213,7 +214,7 @@ def _listed(references: Sequence[str], *, name: str) -> tuple[str, ...]:
     single = references[0].strip() if len(references) == 1 else ""
     if not single.startswith("[") or name.startswith("text grounding"):
         return tuple(references)
-    values = data.value_of(single)
+    values = value_of(single)
     values = values if isinstance(values, list) else []
     if not values or not all(isinstance(value, str | dict) for value in values):
         return tuple(references)  # `[1, 2]` may be the answer itself

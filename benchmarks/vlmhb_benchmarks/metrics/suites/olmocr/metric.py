@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlmhb_benchmarks.metrics.base import Flag, MetricInfo, SampleScore, ratio, undefined
-from vlmhb_benchmarks.metrics.suites.ocrbench_v2.data import value_of
+from vlmhb_benchmarks.metrics.suites.literals import value_of
 from vlmhb_benchmarks.metrics.suites.olmocr.checks import KINDS
 
 _NULL = "null"  # the reply that the official prompt asks for where a page has no text

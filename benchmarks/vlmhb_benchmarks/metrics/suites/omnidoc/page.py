@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlmhb_benchmarks.metrics.suites.ocrbench_v2.data import value_of
+from vlmhb_benchmarks.metrics.suites.literals import value_of
 
 _SCORED_TEXT = frozenset(
     {"text_block", "title", "code_txt", "code_txt_caption", "reference"},

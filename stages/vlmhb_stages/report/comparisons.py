@@ -14,7 +14,7 @@ from vlmhb_benchmarks.metrics import UnknownMetric, get_metric
 from vlmhb_benchmarks.metrics.base import ratio
 from vlmhb_benchmarks.metrics.paired import compare, holm, mcnemar
 
-from vlmhb_stages.contracts import POOLED, MetricValue, PartsEntry, PartsIndex
+from vlmhb_stages.contracts import POOLED, ExtractionRate, MetricValue, PartsEntry, PartsIndex
 from vlmhb_stages.parts import Floats, read_index, read_parts
 from vlmhb_stages.report.collect import Collected
 from vlmhb_stages.report.model import Comparison

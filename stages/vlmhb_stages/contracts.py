@@ -5,9 +5,9 @@ One JSON object a line, UTF-8, `\n` line ends. What a stage is told to do stands
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 CONTRACT_VERSION = 1
 
@@ -25,6 +25,9 @@ ErrorKind = Literal[
     "budget",
     "missing_answer",
 ]
+
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Record(BaseModel):
@@ -112,11 +115,11 @@ class AnswerRecord(Record):
     text: str | None = None
     error: SampleError | None = None
     finish_reason: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    latency_s: float | None = None
-    ttft_s: float | None = None
-    tpot_s: float | None = None
+    input_tokens: int | None = Field(default=None, ge=0)
+    output_tokens: int | None = Field(default=None, ge=0)
+    latency_s: Seconds | None = None
+    ttft_s: Seconds | None = None
+    tpot_s: Seconds | None = None
     origin: str | None = None
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -139,6 +140,23 @@ def test_leaderboard() -> None:
     assert value["config_general"]["model_name"] == "org/m" and value["config_general"]["model_sha"] == "f00d"
     assert value["results"] == {"docs": {"cer": 0.3, "cer_ci_low": 0.2, "cer_ci_high": 0.4}}
     assert value["coverage"] == {"docs": 0.85}
+
+
+def test_a_leaderboard_has_one_evaluation_of_a_benchmark() -> None:
+    two = [evaluated(references=False), evaluated(references=False, id_="docs-m-2")]
+    with pytest.raises(ExportRefused, match="2 evaluations of org/m on docs"):
+        export("leaderboard", two, references=False)
+
+
+def test_more_choices_than_letters_move_no_column() -> None:
+    one = evaluated(references=True)
+    many = one.answers[0].sample.model_copy(update={"choices": tuple(f"class {n}" for n in range(30))})
+    one = replace(one, answers=(replace(one.answers[0], sample=many),))
+    made = export("vlmevalkit", [one], references=True)
+    (row,) = csv.DictReader(io.StringIO(one_file(made, suffix=".tsv").decode(), newline=""), delimiter="\t")
+    assert list(row) == ["index", "question", "answer", "doc_class", "prediction"]
+    assert row["prediction"] == AWKWARD[0]
+    assert any("more choices than letters" in note for note in made.notes)
 
 
 def test_tables() -> None:

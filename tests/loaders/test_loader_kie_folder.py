@@ -99,7 +99,9 @@ def test_the_class_as_target_stays_with_the_labels(root: Path) -> None:
     assert (first.references, last.references) == (("СНИЛС",), ("паспорт",))
     assert (first.choices, first.list_choices) == (("СНИЛС", "паспорт"), False)
     assert first.metadata == {"subset": "blur"}
-    assert first.label_metadata == {"doc_class": "snils"}
+    assert first.label_metadata == {"doc_class": "snils", "document": "snils/blur/1"}
+    assert len({sample.sample_id for sample in samples}) == len(samples)
+    assert not any("snils" in sample.sample_id or "passport" in sample.sample_id for sample in samples)
 
 
 def test_field_names_in_the_prompt_are_those_of_the_class(root: Path) -> None:

@@ -25,15 +25,13 @@ NOT_A_METRIC = 7
 
 def install(folder: Path, *, entry_points: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A distribution as pip leaves it: a module and its dist-info."""
-    (folder / "plugin_pkg.py").write_text(PLUGIN, encoding="utf-8")
-    info = folder / "plugin_pkg-1.0.dist-info"
+    (folder / "shout_pkg.py").write_text(PLUGIN, encoding="utf-8")
+    info = folder / "shout_pkg-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: plugin-pkg\nVersion: 1.0\n", encoding="utf-8"
-    )
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shout-pkg\nVersion: 1.0\n", encoding="utf-8")
     (info / "entry_points.txt").write_text(f"[vlmhb.metrics]\n{entry_points}\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.delitem(sys.modules, "plugin_pkg", raising=False)
+    monkeypatch.delitem(sys.modules, "shout_pkg", raising=False)
 
 
 def test_all_names_resolve_to_themselves_in_any_case() -> None:
@@ -97,14 +95,12 @@ def test_dotted_path_to_no_metric(path: str) -> None:
 
 
 def test_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(tmp_path, entry_points="Shout = plugin_pkg:SHOUT", monkeypatch=monkeypatch)
+    install(tmp_path, entry_points="Shout = shout_pkg:SHOUT", monkeypatch=monkeypatch)
     assert get_metric("shout@3").score("ab", ["AB"]).value == 1.0
     assert list_metrics()[-1].name == "shout"
 
 
-@pytest.mark.parametrize(
-    "line", ["cer = plugin_pkg:SHOUT", "x = plugin_pkg:NOT_A_METRIC", "x = plugin_gone:X"]
-)
+@pytest.mark.parametrize("line", ["cer = shout_pkg:SHOUT", "x = shout_pkg:NOT_A_METRIC", "x = plugin_gone:X"])
 def test_bad_entry_points_are_told(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, entry_points=line, monkeypatch=monkeypatch)
     with pytest.raises(BrokenMetric):

@@ -30,6 +30,19 @@ GOLD_KEYS = (
     "target",
     "answer_bbox",
 )
+GOLD_WORDS = (
+    "answer",
+    "gold",
+    "truth",
+    "solution",
+    "rationale",
+    "explanation",
+    "correct",
+    "reference",
+    "ответ",
+    "эталон",
+    "решение",
+)
 FILES = ("samples.jsonl",)
 USUAL = {"id": ("id",), "choices": ("choices",), "hint": ()}
 
@@ -55,7 +68,9 @@ def load_jsonl(root: Path, params: Mapping[str, Any]) -> Iterator[RawSample]:
 
 
 def _is_harmless(key: str) -> bool:
-    return key.lower() not in GOLD_KEYS
+    """Not a reference answer by any usual name; what looks like one goes to the labels."""
+    name = key.lower()
+    return name not in GOLD_KEYS and not any(word in name for word in GOLD_WORDS)
 
 
 def _tables(params: TableParams) -> Callable[[Mapping[str, Any]], Table]:

@@ -6,6 +6,7 @@ of the document (the name of its folder) and the order of its pages.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -39,6 +40,7 @@ from vlmhb_benchmarks.loaders.prototype import boxes_of, field_names, fields_of,
 TARGETS = ("kie", "class", "order")
 PARAMS = ("target", "subsets", "classes", "sample_size", "prompt")
 FIELDS = "{fields}"
+ID_DIGITS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +68,19 @@ class _Document:
     def id(self) -> str:
         return "/".join(filter(None, (self.doc_class, self.subset, self.stem)))
 
+    @property
+    def opaque_id(self) -> str:
+        """One that does not tell the class, and stays when other documents come and go."""
+        return hashlib.sha256(self.id.encode()).hexdigest()[:ID_DIGITS]
+
 
 def load_kie_folder(root: Path, params: Mapping[str, Any]) -> Iterator[RawSample]:
     """Params: `target`: `kie` (default; JSON of the fields), `class` or `order` (numbers of the pages from 1);
     `subsets`; `classes` (folders, or folder -> name); `sample_size` (documents per class); `prompt`, where
     `{classes}` becomes `0: name, 1: name` and `{fields}` the names of all fields of the class.
 
-    Id: `<class>/<subset>/<n>`. Images without truth and truth without images are unusable samples."""
+    Id: `<class>/<subset>/<n>`; where the class is asked for, a hash of it (the label metadata `document` has it).
+    Images without truth and truth without images are unusable samples."""
     check_params(params, known=PARAMS, loader="kie_folder")
     asked = _read_params(root, params)
     for folder in asked.classes:
@@ -174,14 +182,14 @@ def _sample(root: Path, document: _Document, *, question: str, params: _Params) 
     is_class = params.target == "class"
     images = tuple(ImageFile(path=path) for path in document.images)
     sample = RawSample(
-        sample_id=document.id,
+        sample_id=document.opaque_id if is_class else document.id,
         question=question,
         references=(),
         file=document.truth or next(iter(document.images), document.id),
         row=1,
         images=images or (ImageAbsent(reason="no image of this document in any subset"),),
         metadata={**({} if is_class else place), "subset": document.subset},
-        label_metadata=place if is_class else {},
+        label_metadata={**place, "document": document.id} if is_class else {},
     )
     if is_class:
         names = params.classes

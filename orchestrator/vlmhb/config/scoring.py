@@ -17,6 +17,8 @@ from .rows import AGGREGATORS
 
 T = TypeVar("T")
 _AVERAGE = re.compile(r"macro:[^/:\s]+(/[^/:\s]+)*|all:[^/:\s]+")
+_SLICE = re.compile(r"(?!field$)[^/:\s]+")
+_SLICE_HINT = "a metadata key without blanks, / and :, and not `field`, which is that of key fields"
 _AVERAGE_HINT = "write macro:<key>, macro:<key>/<key> or all:<key>, of metadata keys"
 
 
@@ -127,6 +129,11 @@ def _check_averages(card: BenchmarkCard) -> None:
         for field, names in given.items()
         for name in names
         if not _AVERAGE.fullmatch(name)
+    ]
+    errors += [
+        BadCard(f"'{key}' cannot be a slice", where=_field(card, "slices"), hint=_SLICE_HINT)
+        for key in card.slices
+        if not _SLICE.fullmatch(key)
     ]
     if errors:
         raise ErrorList(errors)

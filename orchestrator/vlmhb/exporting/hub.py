@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from vlmhb_stages.contracts import MetricValue
 
+from vlmhb.errors import ExportRefused
 from vlmhb.exporting.source import Evaluated
 from vlmhb.exporting.target import Export, File, file_name
 
@@ -37,10 +39,13 @@ def model_index(evaluations: Sequence[Evaluated], *, references: bool) -> Export
 
 
 def leaderboard(evaluations: Sequence[Evaluated], *, references: bool) -> Export:
-    """`results_<time>.json` with `config_general`, `results` by task and `versions`, one file per model."""
+    """`results_<time>.json` with `config_general`, `results` by task and `versions`, one file per model.
+
+    Raises `ExportRefused`."""
     del references
     files = []
     for model, group in _by_model(evaluations).items():
+        _check_once(model, group)
         newest = max(one.stamp for one in group)
         text = json.dumps(_results(model, group), ensure_ascii=False, indent=2)
         files.append(File(name=f"{file_name(model)}/results_{newest}.json", data=f"{text}\n".encode()))
@@ -53,6 +58,16 @@ def _by_model(evaluations: Sequence[Evaluated]) -> dict[str, list[Evaluated]]:
         if one.metrics is not None:
             groups.setdefault(one.model, []).append(one)
     return groups
+
+
+def _check_once(model: str, group: Sequence[Evaluated]) -> None:
+    """Raises `ExportRefused` for two evaluations of one benchmark: the file has a place for one."""
+    for benchmark, count in Counter(one.benchmark.name for one in group).items():
+        if count > 1:
+            raise ExportRefused(
+                f"{count} evaluations of {model} on {benchmark}, and a leaderboard has one",
+                hint="name the evaluation to export one at a time",
+            )
 
 
 def _notes(evaluations: Sequence[Evaluated]) -> list[str]:

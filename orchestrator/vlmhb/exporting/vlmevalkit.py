@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import ascii_uppercase
 
 from vlmhb.errors import ExportRefused
 from vlmhb.exporting.csvtext import table
@@ -56,19 +57,23 @@ def _name(one: Evaluated) -> str:
 
 def _table(one: Evaluated) -> bytes:
     keys = sorted({key for answer in one.answers for key in answer.sample.metadata} - set(_OWN))
-    most = max((len(answer.sample.choices or ()) for answer in one.answers), default=0)
-    letters = [chr(ord("A") + number) for number in range(min(most, 26))]
+    most = _most_choices(one)
+    letters = list(ascii_uppercase[:most]) if most <= len(ascii_uppercase) else []
     header = ["index", "question", "answer", *letters, *keys, "prediction"]
     rows = [_row(answer, letters=letters, keys=keys) for answer in one.answers]
     return table([header, *rows], delimiter="\t", quote_all=True)
 
 
 def _row(answer: Answered, *, letters: Sequence[str], keys: Sequence[str]) -> list[str]:
-    choices = list(answer.sample.choices or ())
+    choices = list(answer.sample.choices or ()) if letters else []
     choices += [""] * (len(letters) - len(choices))
     metadata = [answer.sample.metadata.get(key, "") for key in keys]
     known = [answer.sample.sample_id, answer.prompt, _answer(answer.references)]
     return [*known, *choices, *metadata, FAILED if answer.text is None else answer.text]
+
+
+def _most_choices(one: Evaluated) -> int:
+    return max((len(answer.sample.choices or ()) for answer in one.answers), default=0)
 
 
 def _answer(references: Sequence[str]) -> str:
@@ -85,6 +90,8 @@ def _notes(one: Evaluated) -> list[str]:
         notes.append(f"{one.id}: {failed} samples without an answer say {FAILED!r}, VLMEvalKit's own mark")
     if cut:
         notes.append(f"{one.id}: {cut} truncated answers are whole ones there: it has no such state")
+    if _most_choices(one) > len(ascii_uppercase):
+        notes.append(f"{one.id}: more choices than letters, so they are left out")
     if lost:
         notes.append(
             f"{one.id}: {lost} answers like NA or an empty one are missing values to VLMEvalKit's reader"

@@ -76,7 +76,13 @@ def open_backend(backend: MetricBackend, *, folder: Path, planned: Planned, beat
         )
     records = RecordIndex(folder / SCORES, parse=BackendScore.model_validate_json, planned=planned, beat=beat)
     missing = some(planned.ids[position] for position in records.missing())
-    for what, ids in (("lacks samples", missing), ("has samples that are not planned", some(records.extra))):
+    faults = {
+        "lacks samples": missing,
+        "has samples that are not planned": some(records.extra),
+        "has samples more than once": some(records.earlier),
+        "has lines that cannot be read": f"{records.unreadable}" if records.unreadable else "",
+    }
+    for what, ids in faults.items():
         if ids:
             raise EvaluateError(
                 f"backend {backend.name!r} {what}: {ids}", hint="run it again on these predictions"

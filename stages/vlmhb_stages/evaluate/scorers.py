@@ -34,7 +34,7 @@ class Scorer(Protocol):
 
 @dataclass(kw_only=True)
 class Failures:
-    """What went wrong in a user's code. `answers`: how many it was given, `failed`: on how many of them."""
+    """What went wrong in a metric's code. `answers`: how many it was given, `failed`: on how many of them."""
 
     answers: int = 0
     failed: int = 0
@@ -48,7 +48,7 @@ class Failures:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalScorer:
-    """A metric that is computed here. `guarded`: a user's code, which may fail on a sample and go on."""
+    """A metric that is computed here. `guarded`: a user's code, asked sample by sample from the start."""
 
     metric: Metric
     beat: Beat
@@ -71,6 +71,16 @@ class LocalScorer:
     def answered(self, texts: Sequence[str], cases: Sequence[Case]) -> ScoreColumns:
         if self.guarded:
             return self._guarded(texts, cases)
+        try:
+            columns = self._unguarded(texts, cases)
+        except EvaluateError:
+            raise
+        except Exception:  # noqa: BLE001 - a fault of ours in one sample must not cost the others: they are scored apart
+            return self._guarded(texts, cases)
+        self.failures.answers += len(cases)
+        return columns
+
+    def _unguarded(self, texts: Sequence[str], cases: Sequence[Case]) -> ScoreColumns:
         if self.pool is not None and self.metric.info.heavy:
             return pack(self.pool.scores(self.metric.info.name, _jobs(texts, cases), beat=self.beat))
         if self.in_context or self.metric.info.heavy:
@@ -82,14 +92,25 @@ class LocalScorer:
         return score_all(self.metric, texts, [case.references for case in cases])
 
     def fields(self, texts: Sequence[str | None], cases: Sequence[Case]) -> Iterable[FieldScores]:
-        """Scores by field of each case, None being no answer. Only where the metric `has_fields`."""
+        """Scores by field of each case, None being no answer. Only where the metric `has_fields`.
+
+        A sample on which the metric fails has no fields: `answered` has told it."""
         if self.pool is not None and self.metric.info.heavy:
-            return self.pool.fields(self.metric.info.name, _jobs(texts, cases), beat=self.beat)
-        return (
-            metric.by_field(text, case.references)
-            for text, case in self._alive(zip(texts, cases, strict=True))
-            if isinstance(metric := self.bound(case), FieldMetric)
-        )
+            try:
+                return self.pool.fields(self.metric.info.name, _jobs(texts, cases), beat=self.beat)
+            except EvaluateError:
+                raise
+            except Exception:  # noqa: BLE001 - as in `answered`: the samples are asked one by one instead
+                pass
+        return (self._by_field(case, text) for text, case in self._alive(zip(texts, cases, strict=True)))
+
+    def _by_field(self, case: Case, text: str | None) -> FieldScores:
+        try:
+            metric = self.bound(case)
+            return metric.by_field(text, case.references) if isinstance(metric, FieldMetric) else {}
+        except Exception as error:  # noqa: BLE001 - as in `answered`
+            self.failures.add(case.sample_id, _message(error))
+            return {}
 
     def missing(self, cases: Sequence[Case]) -> ScoreColumns:
         if self.guarded:
@@ -97,15 +118,16 @@ class LocalScorer:
         return pack(self.bound(case).missing(case.references) for case in cases)
 
     def check(self) -> str | None:
-        """A warning where the user's code failed. Raises EvaluateError where it failed on every answer."""
+        """A warning where the metric's code failed. Raises EvaluateError where it failed on every answer."""
         failed = self.failures
         if not failed.samples:
             return None
         name = self.metric.info.name
         if failed.failed == failed.answers > 0:
+            hint = "it is called with the answer and the list of references, and gives a finite number"
             raise EvaluateError(
-                f"user metric {name!r} fails on every sample: {failed.first}",
-                hint="it is called with the answer and the list of references, and gives a finite number",
+                f"{'user ' if self.guarded else ''}metric {name!r} fails on every sample: {failed.first}",
+                hint=hint if self.guarded else "please report it with a sample",
             )
         return f"{name}: undefined, the metric's own code failed ({failed.first}): {failed.samples}"
 
@@ -125,14 +147,17 @@ class LocalScorer:
                 metric.missing(case.references) if text is None else metric.score(text, case.references)
             )
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code may raise anything, and call exit
-            message = " ".join(well_formed(f"{type(error).__name__}: {error}"[:300]).split())
-            self.failures.add(case.sample_id, message)
+            self.failures.add(case.sample_id, _message(error))
             return undefined("failed")
 
     def _alive(self, items: Iterable[T]) -> Iterable[T]:
         for item in items:
             self.beat()
             yield item
+
+
+def _message(error: BaseException) -> str:
+    return " ".join(well_formed(f"{type(error).__name__}: {error}"[:300]).split())
 
 
 def _jobs(texts: Sequence[str | None], cases: Sequence[Case]) -> list[Job]:

@@ -57,7 +57,7 @@ def _elements(data: bytes, *, tag: str, place: str) -> Iterator[Element]:
             if _local(element) == tag:
                 yield element
                 element.clear()
-    except (ParseError, LookupError, ValueError) as error:  # the last two: an encoding that Python does not read
+    except (ParseError, LookupError, ValueError) as error:  # or an encoding that Python does not read
         raise BadSource(f"{place}: not XML ({error})") from error
 
 

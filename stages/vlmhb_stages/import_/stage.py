@@ -54,7 +54,7 @@ def run(spec: ImportSpec, *, events: EventWriter, resolve: Callable[[str], Path]
         return EXIT_BAD_SOURCE
     summary = _summary(source, matched)
     out = resolve(paths.OUT)
-    write_atomic(out / ANSWERS, _lines(matched, origin=source.tool or None))
+    write_atomic(out / ANSWERS, _lines(matched, origin=source.tool or source.format))
     write_atomic(out / SUMMARY, [summary.model_dump_json(indent=1).encode() + b"\n"])
     events.emit("end", rows=summary.rows, matched=summary.matched)
     return EXIT_OK
@@ -87,14 +87,15 @@ def _planned(samples: Path) -> Planned:
     return Planned(questions=questions)
 
 
-def _lines(matched: Matched, *, origin: str | None) -> Iterator[bytes]:
+def _lines(matched: Matched, *, origin: str) -> Iterator[bytes]:
+    """Every record has an origin: none of them was timed here."""
     for sample_id, row in matched.rows.items():
         record = _record(row, sample_id=sample_id, origin=origin)
         values = {**record.model_dump(mode="json", exclude_none=True), "text": record.text}
         yield json.dumps(values, ensure_ascii=False).encode() + b"\n"
 
 
-def _record(row: Row, *, sample_id: str, origin: str | None) -> AnswerRecord:
+def _record(row: Row, *, sample_id: str, origin: str) -> AnswerRecord:
     return AnswerRecord(
         sample_id=sample_id,
         status=row.outcome.status,

@@ -44,6 +44,9 @@ def test_a_line_keeps_the_tool_that_asked_and_all_its_times(bench: Bench) -> Non
     record = bench.answers["0"]
     assert record.origin == "EvalScope"
     assert {name: getattr(record, name) for name in times} == times
+    bench.lines([{"sample_id": "0", "text": "x", "status": "ok", **times}])
+    assert bench.run() == 0
+    assert bench.answers["0"].origin == "jsonl"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from vlmhb_stages.events import EventWriter
 from vlmhb_stages.score import run
 from vlmhb_stages.specs import ScoreSpec
 
+NAN = '"missing":{"x":[NaN,1.0],'  # a record that cannot be read is none
 FUNCTION = "def share(prediction, references):\n    return prediction in references\n"
 
 
@@ -162,7 +163,7 @@ def test_metrics_that_are_no_ratios_are_refused(tmp_path: Path) -> None:
     [
         (lambda lines: lines[1:], "backend 'own' lacks samples: 1 (a)"),
         (lambda lines: [*lines, lines[0].replace('"a"', '"zz"')], "not planned: 1 (zz)"),
-        (lambda lines: [lines[0].replace("[0.0,", "[NaN,"), *lines[1:]], "backend 'own' lacks samples: 1 (a)"),
+        (lambda lines: [lines[0].replace('"missing":{', NAN), *lines[1:]], "lacks samples: 1 (a)"),
     ],
 )
 def test_other_samples_are_refused(change: Any, message: str, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from vlmhb_benchmarks.metrics.base import Flag, MetricInfo, SampleScore, ratio, undefined
+from vlmhb_benchmarks.metrics.base import Flag, MetricInfo, SampleScore, mean_score, ratio, undefined
 from vlmhb_benchmarks.metrics.fields.hits import (
     Fields,
     Hits,
@@ -120,7 +120,11 @@ class KieMean:
         return _as_mean(self.micro.score(prediction, references))
 
     def missing(self, references: Sequence[str]) -> SampleScore:
-        return _as_mean(self.micro.missing(references))
+        """0, also where the document has no field: a mean counts documents, and a failure is no right answer."""
+        score = self.micro.missing(references)
+        if score.flag == "empty_reference":
+            return mean_score(0.0, matched_reference=references[0])
+        return _as_mean(score)
 
     def from_totals(self, totals: Sequence[float]) -> float | None:
         return ratio(totals)

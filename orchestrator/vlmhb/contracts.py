@@ -118,7 +118,9 @@ class HubCard(Frozen):
     """Where `vlmhb benchmarks fetch` finds the files on the Hugging Face hub; never used inside a run."""
 
     repo: str
-    revision: str  # a commit; of a branch or tag the first fetch records the commit, and later ones keep to it
+    revision: (
+        str  # a commit; of a branch or tag the first fetch records the commit, and later ones keep to it
+    )
     files: tuple[str, ...]  # glob patterns inside the repository
 
 

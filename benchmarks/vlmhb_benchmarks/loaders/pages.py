@@ -24,13 +24,14 @@ from vlmhb_benchmarks.loaders.base import (
     RawSample,
     check_params,
     choice,
+    whole,
 )
 from vlmhb_benchmarks.loaders.exactjson import dumps_exact
-from vlmhb_benchmarks.loaders.folders import parse_object
+from vlmhb_benchmarks.loaders.folders import IMAGE_ENDS, parse_object
 from vlmhb_benchmarks.loaders.jsonl import load_jsonl
 from vlmhb_benchmarks.loaders.pagetexts import OBJECT_ENDS, TEXT_ENDS, Texts, natural_key
+from vlmhb_benchmarks.loaders.pdfpages import DPI, page_count
 
-IMAGE_ENDS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2")
 DOCUMENT_ENDS = (".pdf", *IMAGE_ENDS)
 TRUTH = "truth.jsonl"
 FOLDERS = ("docs", "images", "img")  # the first that is there; else the dataset folder itself
@@ -53,8 +54,8 @@ def load_pages(root: Path, params: Mapping[str, Any]) -> Iterator[RawSample]:
     check_params(params, known=PARAMS, loader="pages")
     asked = PageParams(
         per=choice(params, "per", of=("page", "document")),
-        dpi=_whole(params, "dpi") or 144,
-        max_pages=_whole(params, "max_pages"),
+        dpi=whole(params, "dpi") or DPI,
+        max_pages=whole(params, "max_pages"),
     )
     only = root.name if root.is_file() else params.get("file")
     root = root.parent if root.is_file() else root
@@ -74,13 +75,6 @@ def files_of(document: Path) -> list[str]:
     )
     beside = sorted(path.name for path in document.parent.iterdir() if path.is_file())
     return [name for name in beside if name in (document.name, TRUTH) or pattern.fullmatch(name)]
-
-
-def _whole(params: Mapping[str, Any], name: str) -> int | None:
-    value = params.get(name)
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-        raise LoaderError(f"{name} must be a whole number from 1", file="card")
-    return value
 
 
 def _folder(root: Path, *, name: Any, defaults: Sequence[str], otherwise: Path | None = None) -> Path:
@@ -129,16 +123,10 @@ def _shown(count: int, *, params: PageParams) -> int:
 @cache
 def _page_count(file: Path) -> int:
     """1 for a PDF that cannot be opened: `prepare` says what is wrong with it when it renders the first page."""
-    from pypdfium2 import PdfDocument, PdfiumError
-
     try:
-        document = PdfDocument(file)
-    except (PdfiumError, OSError):
+        return max(1, page_count(file))
+    except BadRow:
         return 1
-    try:
-        return max(1, len(document))
-    finally:
-        document.close()
 
 
 # --- a text per document or page ----------------------------------------------------------------

@@ -152,7 +152,7 @@ def write_atomic(path: Path, chunks: Iterable[bytes]) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException:  # Ctrl-C as well: half a file must not stay beside the whole one
         with suppress(OSError):
             temporary.unlink()
         raise

@@ -15,6 +15,12 @@ from vlmhb_benchmarks.metrics import Metric, get_metric
 from vlmhb_benchmarks.metrics.base import Context, ContextMetric, FittedMetric
 
 CARDS = {card.name: card for card in load_registry().benchmarks}
+# Elsewhere the answer is a word or number that the question itself may hold.
+OPEN_ANSWERS = [
+    card.name
+    for card in CARDS.values()
+    if card.task_type not in ("classification", "sorting") and card.loader != "annotation"
+]
 SHIPPED = Path(__file__).parents[2] / "user_configs"
 # What the readers look for by name, whatever else is there.
 FIELD = [
@@ -155,11 +161,9 @@ def test_slices_and_averages_name_metadata_that_the_files_have(name: str, tmp_pa
         assert known.get(key), key
 
 
-@pytest.mark.parametrize("name", CARDS)
+@pytest.mark.parametrize("name", OPEN_ANSWERS)
 def test_no_reference_is_among_what_a_model_sees(name: str, tmp_path: Path) -> None:
     card = CARDS[name]
-    if card.task_type in ("classification", "sorting") or card.loader == "annotation":
-        pytest.skip("the answer is a word or number that the question may hold")
     for sample in samples_of(card, tmp_path):
         seen = json.dumps([sample.question, dict(sample.metadata)], ensure_ascii=False)
         for reference in sample.references:

@@ -83,7 +83,7 @@ class ProcessEngine:
         try:
             _make_links(root, rendered.links)
             client = spawn(rendered.argv, log=log, env=rendered.env, cwd=root.path / PRIVATE_TMP)
-        except BaseException:
+        except BaseException:  # Ctrl-C as well: the folder of links would stay for ever
             root.remove()
             raise
         root.record(pid=client.pid)

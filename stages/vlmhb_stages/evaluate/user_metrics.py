@@ -73,7 +73,7 @@ def _attribute(spec: UserMetric, *, resolve: Callable[[str], Path]) -> Any:
         _put_on_path(resolve(spec.path), module=spec.module)
     try:
         return reduce(getattr, spec.attribute.split("."), import_module(spec.module))
-    except Exception as error:  # - importing a user's module runs their code
+    except Exception as error:  # - importing a user's module runs their code, which may raise anything
         reason = f"{type(error).__name__}: {error}"[:_MAX_MESSAGE]
         raise EvaluateError(
             f"user metric {spec.name!r}: {spec.module}:{spec.attribute} does not load: {reason}",

@@ -16,16 +16,7 @@ from vlmhb.cards.parse import parse_file
 from vlmhb.cards.sources import yaml_files
 from vlmhb.config.resolve import Roots, resolve
 from vlmhb.console import Console
-from vlmhb.contracts import (
-    BenchmarkCard,
-    EngineName,
-    EvaluationRow,
-    ModelCard,
-    Place,
-    ResolvedEvaluation,
-    RunConfig,
-    TaskType,
-)
+from vlmhb.contracts import BenchmarkCard, EngineName, EvaluationRow, Place, ResolvedEvaluation, RunConfig
 from vlmhb.engines.detect import detect_engine
 from vlmhb.engines.users import task_user
 from vlmhb.errors import BadCard, ErrorList, VlmhbError
@@ -34,6 +25,7 @@ from vlmhb.execution.session import Session, StopSignal, stop_on_signals
 from vlmhb.execution.stages import make_artifact
 from vlmhb.facts import FactFinder
 from vlmhb.kit import Kit
+from vlmhb.modelcard import ModelCard, TaskType
 from vlmhb.plan.planner import plan_prepare
 from vlmhb.progress import make_progress
 from vlmhb.request import card_folders, raise_all

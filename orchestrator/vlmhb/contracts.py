@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from pydantic.config import JsonDict
-from vlmhb_stages.specs import Decoding, RetryPolicy, UnpackLimits
+from vlmhb_stages.specs import Decoding, Overflow, RateLimit, RetryPolicy, Slo, UnpackLimits
 
-TaskType = Literal["ocr", "vqa", "kie", "classification", "tables", "parsing", "sorting"]
-Interface = Literal["rapidocr", "tesseract", "openai", "replay", "upstream", "python"]
+from vlmhb.modelcard import Frozen, ModelCard, TaskType
+
 LoaderName = Literal[
     "annotation",
     "jsonl",
@@ -39,10 +39,6 @@ semantic: JsonDict = {"mark": "semantic"}
 runtime: JsonDict = {"mark": "runtime"}
 
 
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 class Place(Frozen):
     """Where a value stands, for error messages. `row` is the line of the file a person would look at (1-based)."""
 
@@ -60,58 +56,6 @@ class Place(Frozen):
 
 
 # --- cards -------------------------------------------------------------------------------------
-
-
-class LimitsCard(Frozen):
-    memory_mib: int | None = None
-    cpus: float | None = None
-    pids: int = 512
-    shm_mib: int | None = None
-
-
-class UpstreamClass(Frozen):
-    """A prototype-style model class: `<module>:<class_name>`, from the image or from a local path."""
-
-    module: str
-    class_name: str
-    python_package: str | None = None
-    path: str | None = None  # folder or wheel on the host, mounted read-only and put on sys.path
-
-
-class ModelCard(Frozen):
-    """`(framework, name)` identifies a model. `tasks` = the task types it can honestly take."""
-
-    name: str
-    framework: str
-    interface: Interface
-    image: str | None = None  # image card name or a full reference; None: no server of ours (openai, replay)
-    tasks: tuple[TaskType, ...]
-    params: dict[str, Any] = {}  # given to ModelInterface.load; semantic
-    upstream: UpstreamClass | None = None
-    class_path: str | None = None  # interface `python`: module:Class implementing ModelInterface
-    path: str | None = None  # folder or wheel with the user's own model code; relative to the card
-    base_url: str | None = None
-    api_key: str | None = None  # secret:NAME
-    network: Literal["none", "egress"] = "none"
-    weights: str | None = None
-    decoding: Decoding = Decoding()
-    concurrency: int = 1
-    gpus: int = 0
-    limits: LimitsCard = LimitsCard()
-    options: tuple[str, ...] = ()
-    load_timeout_s: float = 600.0
-    retry: RetryPolicy = RetryPolicy()
-    description: str = ""
-    languages: tuple[str, ...] = ()
-    licence: str = ""
-    source: str = ""
-    origin: str = ""  # file that the card came from; filled on load
-
-    @property
-    def code_path(self) -> Path | None:
-        """Where the user's own model code lies on the host; None when it is in the image."""
-        path = self.path or (self.upstream.path if self.upstream else None)
-        return (Path(self.origin).parent / path).absolute() if path else None
 
 
 class HubCard(Frozen):
@@ -223,8 +167,36 @@ class EvaluationRow(Frozen):
     error_policy: str | None = Field(default=None, json_schema_extra=runtime)
     budget: str | None = Field(default=None, json_schema_extra=runtime)
     prompt: str | None = Field(default=None, json_schema_extra=semantic)
+    prompt_config: str | None = Field(default=None, json_schema_extra=semantic)
+    few_shot: str | None = Field(default=None, json_schema_extra=semantic)  # file of examples
+    few_shot_n: int | None = Field(default=None, ge=1, json_schema_extra=semantic)
+    chain_of_thought: str | None = Field(default=None, json_schema_extra=semantic)
+    response_schema: str | None = Field(default=None, json_schema_extra=semantic)  # JSON schema file
+    fallbacks: tuple[str, ...] | None = Field(default=None, json_schema_extra=semantic)  # model names
+    overflow: tuple[str, ...] | None = Field(default=None, json_schema_extra=semantic)
+    max_image_side: int | None = Field(default=None, ge=16, json_schema_extra=semantic)
+    mode: str | None = Field(default=None, json_schema_extra=semantic)  # throughput | benchmark
+    warmup: int | None = Field(default=None, ge=0, json_schema_extra=runtime)
+    slo: str | None = Field(default=None, json_schema_extra=runtime)
+    rate_limit: str | None = Field(default=None, json_schema_extra=runtime)
+    fresh: bool = Field(default=False, json_schema_extra=runtime)
     extraction: str | None = Field(default=None, json_schema_extra=semantic)
     tags: tuple[str, ...] | None = Field(default=None, json_schema_extra=runtime)
+
+
+class Budgets(Frozen):
+    """Most money to spend, by scope. None = no limit. Amounts in the currency of the price table."""
+
+    run: float | None = Field(default=None, ge=0)
+    day: float | None = Field(default=None, ge=0)
+    evaluation: float | None = Field(default=None, ge=0)  # for each one without a budget of its own
+
+
+class Alerts(Frozen):
+    """Who is told when a budget reaches 50, 80, 95 or 100 %."""
+
+    command: tuple[str, ...] = ()  # argv; the message is a JSON object on its standard input
+    webhook: str | None = None  # URL; the message is POSTed as JSON
 
 
 class RunConfig(Frozen):
@@ -234,8 +206,9 @@ class RunConfig(Frozen):
     rows: tuple[EvaluationRow, ...]
     engine: EngineName | None = None
     scheduler: Literal["local"] | None = None
-    budget: str | None = None
+    budget: Budgets = Budgets()
     prices: str | None = None
+    alerts: Alerts = Alerts()
     warnings: tuple[str, ...] = ()
 
 
@@ -284,4 +257,12 @@ class ResolvedEvaluation(Frozen):
     weights: Path | None = None
     base_url: str | None = None
     api_key: str | None = None  # secret:NAME
+    fallbacks: tuple[ModelCard, ...] = ()  # behind URLs; `base_url` and `api_key` are their own
+    overflow: tuple[Overflow, ...] = ()
+    max_image_side: int | None = None
+    mode: Literal["throughput", "benchmark"] = "throughput"
+    warmup: int = 0
+    slo: Slo = Slo()
+    rate: RateLimit = RateLimit()
+    budget: float | None = None  # of this evaluation
     warnings: tuple[str, ...] = ()

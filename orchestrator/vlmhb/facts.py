@@ -13,6 +13,7 @@ from vlmhb.errors import BadDataset, VlmhbError
 from vlmhb.images.resolve import resolve_image
 from vlmhb.images.system_data import system_data_sha
 from vlmhb.kit import STAGE_CODE, Kit
+from vlmhb.modelcard import URL_INTERFACES
 from vlmhb.plan.metrics import backends_of
 from vlmhb.plan.model import Facts
 from vlmhb.store.hashing import TreeHash, sha256_json
@@ -100,7 +101,7 @@ class FactFinder:
 
 def server_image(evaluation: ResolvedEvaluation) -> str | None:
     """Image of our own model server; None where the answers come from a URL or a file."""
-    if evaluation.answers_file is not None or evaluation.model.interface in ("openai", "replay"):
+    if evaluation.answers_file is not None or evaluation.model.interface in (*URL_INTERFACES, "replay"):
         return None
     return evaluation.row.docker_image or evaluation.model.image
 

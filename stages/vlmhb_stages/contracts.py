@@ -24,6 +24,7 @@ ErrorKind = Literal[
     "invalid_response",
     "budget",
     "missing_answer",
+    "out_of_memory",  # the server ran out of (GPU) memory over this request
 ]
 
 
@@ -93,13 +94,20 @@ class Prediction(Record):
     finish_reason: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
-    latency_s: float | None = None
-    ttft_s: float | None = None
+    image_tokens: int | None = None  # part of input_tokens, where the server tells
+    cached_tokens: int | None = None  # part of input_tokens that the server had cached
+    tokens_from: Literal["usage", "tokenizer"] | None = None  # who counted; None: nobody
+    queue_s: float | None = None  # ready to be sent, but waiting for room, a rate limit or a server
+    latency_s: float | None = None  # of the attempt that answered
+    ttft_s: float | None = None  # None: the answer was not streamed
     tpot_s: float | None = None
+    itl: dict[str, int] | None = None  # gaps between output tokens, as a `sketch.Sketch`
     attempts: int = 1
-    cost: float | None = None
+    cost: float | None = None  # of all attempts, in the price's currency
+    adjusted: tuple[str, ...] = ()  # what was sent differently from what was asked: `images at 50 %` ...
     error: SampleError | None = None
     server: str | None = None
+    fallback: str | None = None  # the place or model that answered instead of the one asked for
     imported_from: str | None = (
         None  # fingerprint of the artifact whose record this is, or the tool that an answers file came from
     )
@@ -237,6 +245,12 @@ class InferSummary(Record):
     wall_s: float = 0.0  # this attempt only
     errors: dict[str, int] = {}  # error kind -> samples
     server: dict[str, Any] = {}  # what the server said of itself (/v1/models)
+    warmup: int = 0  # requests before the measured ones
+    active: tuple[
+        tuple[float, float], ...
+    ] = ()  # spans of time with requests in flight, seconds since the epoch
+    engine: dict[str, float] = {}  # from the server's own /metrics: peak KV cache use, preemptions ...
+    spent: float | None = None  # money for every attempt of this artifact, its earlier starts included
 
 
 class SomeIds(Record):

@@ -47,14 +47,22 @@ class PrepareSpec(Record):
 
 
 class SocketBackend(Record):
+    """Our own server, or several replicas of it: one socket each. The host restarts the one that dies."""
+
     kind: Literal["socket"] = "socket"
-    socket: str = "/vlmhb/sock/model.sock"
+    sockets: tuple[str, ...] = ("/vlmhb/sock/0/model.sock",)
+
+
+Dialect = Literal["openai", "anthropic", "gemini"]
 
 
 class HttpBackend(Record):
+    """A server that is not ours. `dialect`: which chat protocol it speaks."""
+
     kind: Literal["http"] = "http"
     base_url: str  # with or without /v1
     api_key_file: str | None = None  # /vlmhb/secrets/<name>
+    dialect: Dialect = "openai"
 
 
 class ReplayBackend(Record):
@@ -76,18 +84,82 @@ class Decoding(Record):
 
 
 class RetryPolicy(Record):
-    attempts: int = 3  # requests per sample in all, exactly
+    attempts: int = 3  # requests per sample and place (a fallback has its own), exactly
     base_s: float = 0.5
     max_s: float = 30.0
     timeout_connect_s: float = 10.0
     timeout_first_token_s: float = 300.0
+    timeout_token_s: float = 60.0  # between two pieces of a streamed answer
     timeout_total_s: float = 600.0
     server_wait_s: float = 300.0  # how long a vanished own server is waited for
 
 
+class RateLimit(Record):
+    """Most that one place is asked, over any 60 s. None = no limit."""
+
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    tokens_per_minute: float | None = Field(default=None, gt=0)  # input and output
+
+
+class BreakerPolicy(Record):
+    """Circuit breaker of one place: closed → open after `failures` in a row → half-open after `cooldown_s`
+    (doubled each time it opens again, up to `max_cooldown_s`), when `probes` requests may try."""
+
+    failures: int = Field(default=8, ge=1)
+    cooldown_s: float = 10.0
+    max_cooldown_s: float = 300.0
+    probes: int = Field(default=1, ge=1)
+
+
+class Price(Record):
+    """What one model costs, in `currency`. Per million tokens; images per image; requests per request."""
+
+    currency: str = "USD"
+    input: float = 0.0
+    output: float = 0.0
+    cached_input: float | None = None  # of input tokens that the server had cached; None: as `input`
+    image_input: float | None = None  # of image tokens, where usage tells them apart; None: as `input`
+    per_request: float = 0.0
+    per_image: float = 0.0
+    source: str = ""  # file, date and place of the price list, for the report
+
+
+class Budget(Record):
+    """Money that this inference may spend: as much as `<control>/budget.json` grants, which the host keeps.
+
+    The file is `{"granted": <sum so far>, "final": <no more will come>}` and only ever grows. The driver reserves
+    the most a request can cost before it sends it, and asks for more by an event
+    `{"type": "budget", "spent": .., "reserved": .., "need": <sum that it could use>}`."""
+
+    control: str = "/vlmhb/control"
+    currency: str = "USD"
+
+
+class Slo(Record):
+    """A request counts for goodput when it keeps every limit given, in seconds."""
+
+    ttft_s: float | None = None
+    tpot_s: float | None = None
+    latency_s: float | None = None
+
+
+Overflow = Literal["shrink_images", "drop_oldest_turns"]
+
+
+class Target(Record):
+    """A further place to ask when the first is out of order: another URL of the same model, or another model."""
+
+    name: str
+    backend: HttpBackend
+    model: str
+    model_identity: str
+    price: Price | None = None
+    rate: RateLimit = RateLimit()
+
+
 class InferSpec(Record):
-    """Reads `/vlmhb/in/inputs`, `/vlmhb/in/media` and `/vlmhb/in/previous/<fingerprint>/predictions.jsonl`; writes
-    `out/`."""
+    """Reads `/vlmhb/in/inputs`, `/vlmhb/in/media`, `/vlmhb/in/previous/<fingerprint>/predictions.jsonl` and
+    `/vlmhb/in/cache/*.jsonl`; writes `out/`."""
 
     stage: Literal["infer"] = "infer"
     inputs: str = "/vlmhb/in/inputs"
@@ -97,8 +169,26 @@ class InferSpec(Record):
     model: str  # name sent as `model`
     model_identity: str  # sha256 over everything that could change an answer; part of request_hash
     decoding: Decoding = Decoding()
-    concurrency: int = 1
+    structured: bool = False  # the server can hold an answer to `Sample.response_schema`
+    fallbacks: tuple[Target, ...] = ()  # in the order to try
+    overflow: tuple[Overflow, ...] = ()  # what may be done when a request does not fit, in order
+    max_image_side: int | None = None  # pixels; larger images are sent smaller
+    shrink_on_oom: bool = (
+        False  # a request that runs the server out of memory may go again with smaller images
+    )
+    mode: Literal["throughput", "benchmark"] = (
+        "throughput"  # benchmark: one request at a time, clean latencies
+    )
+    warmup: int = 0  # requests sent before the measured ones; their answers are thrown away
+    slo: Slo = Slo()
+    concurrency: int = 1  # requests in flight, for each socket
+    adaptive: bool = False  # grow from 1 towards `concurrency` and shrink on 429 and rising latency
+    rate: RateLimit = RateLimit()
+    breaker: BreakerPolicy = BreakerPolicy()
     retry: RetryPolicy = RetryPolicy()
+    price: Price | None = None
+    budget: Budget | None = None
+    cache: str | None = None  # folder with answers of other runs: /vlmhb/in/cache
     error_policy: str = "continue"  # stop | continue | tolerate:<percent>
     heartbeat_s: float = 5.0
     drain_s: float = 10.0  # how long requests in flight may take to end after SIGTERM or SIGINT

@@ -2,8 +2,9 @@
 
 import pytest
 from vlmhb.cards import Registry, canonical_framework, same_framework
-from vlmhb.contracts import BenchmarkCard, ModelCard
+from vlmhb.contracts import BenchmarkCard
 from vlmhb.errors import UnknownName
+from vlmhb.modelcard import ModelCard
 
 
 def model(name: str, framework: str) -> ModelCard:

@@ -5,8 +5,8 @@ from typing import get_args
 
 import pytest
 from vlmhb.cards import find_vlm_base, load_registry, read_vlm_base
-from vlmhb.contracts import ModelCard, TaskType, UpstreamClass
 from vlmhb.errors import ErrorList
+from vlmhb.modelcard import ModelCard, TaskType, UpstreamClass
 
 HEADER = "framework;model_family;model_name;docker_image;git_python_package;python_package;module;class_name"
 IMAGE = "ghcr.io/vlmhyperbenchteam/qwen2.5-vl:ubuntu22.04-cu124-torch2.4.0_v0.1.0"

@@ -7,7 +7,8 @@ import pytest
 from vlmhb.cards import Registry, load_registry
 from vlmhb.config import read_run_config
 from vlmhb.config.resolve import ResolveResult, Roots, resolve
-from vlmhb.contracts import ResolvedEvaluation, UpstreamClass
+from vlmhb.contracts import ResolvedEvaluation
+from vlmhb.modelcard import UpstreamClass
 
 MODELS = """\
 name: ocr-engine

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from scripted import IMAGE, QuietProgress, ScriptedEngine, ScriptedHandle, make_session, writes
-from vlmhb.contracts import BenchmarkCard, EvaluationRow, ModelCard, Place, ResolvedEvaluation
+from vlmhb.contracts import BenchmarkCard, EvaluationRow, Place, ResolvedEvaluation
 from vlmhb.engines.base import ContainerTask, Handle, TaskExit
 from vlmhb.errors import ExitCode
 from vlmhb.execution.jobs import Chain
 from vlmhb.execution.session import Session
+from vlmhb.modelcard import ModelCard
 from vlmhb.outcomes import exit_code_of
 from vlmhb.plan.model import Facts
 from vlmhb.runner import Runner

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from scripted import IMAGE, ScriptedEngine, ScriptedHandle, make_session, ticking
-from vlmhb.contracts import ModelCard
 from vlmhb.engines.base import ContainerTask, Handle, TaskExit
 from vlmhb.errors import Interrupted
 from vlmhb.execution.servers import (
@@ -22,6 +21,7 @@ from vlmhb.execution.servers import (
     model_server,
 )
 from vlmhb.execution.session import Session
+from vlmhb.modelcard import ModelCard
 
 CARD = ModelCard(name="m", framework="F", interface="python", class_path="a:B", tasks=("ocr",))
 

@@ -13,7 +13,7 @@ import pytest
 import vlmhb_models
 from serving import SOURCES
 from vlmhb.cards.load import load_registry
-from vlmhb.contracts import ModelCard
+from vlmhb.modelcard import ModelCard
 
 PACKAGE = Path(vlmhb_models.__path__[0])
 MODULES = sorted(PACKAGE.rglob("*.py"))

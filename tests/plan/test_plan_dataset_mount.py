@@ -5,15 +5,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from vlmhb.contracts import (
-    BenchmarkCard,
-    EvaluationRow,
-    ModelCard,
-    Place,
-    ResolvedEvaluation,
-    TaskType,
-)
+from vlmhb.contracts import BenchmarkCard, EvaluationRow, Place, ResolvedEvaluation
 from vlmhb.dataset_files import dataset_mount, holds_images, referenced_files
+from vlmhb.modelcard import ModelCard, TaskType
 from vlmhb.plan.specs import prepare_spec
 from vlmhb_stages.specs import Decoding, RetryPolicy, UnpackLimits
 

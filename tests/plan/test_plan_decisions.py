@@ -4,15 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vlmhb.contracts import (
-    BenchmarkCard,
-    EvaluationRow,
-    FoundMetric,
-    ModelCard,
-    Place,
-    ResolvedEvaluation,
-)
+from vlmhb.contracts import BenchmarkCard, EvaluationRow, FoundMetric, Place, ResolvedEvaluation
 from vlmhb.engines.base import ImageSpec
+from vlmhb.modelcard import ModelCard
 from vlmhb.plan.explain import changed_fields, nearest_change
 from vlmhb.plan.fingerprint import fingerprint, infer_identity, model_identity, prepare_identity
 from vlmhb.plan.metrics import backends_of, metric_mounts

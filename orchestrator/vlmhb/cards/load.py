@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import vlmhb
-from vlmhb.contracts import BenchmarkCard, ImageCard, MetricCard, ModelCard
+from vlmhb.contracts import BenchmarkCard, ImageCard, MetricCard
 from vlmhb.errors import BadCard, ErrorList, VlmhbError
+from vlmhb.modelcard import ModelCard
 
 from .frameworks import framework_key
 from .parse import Card, ParsedCards

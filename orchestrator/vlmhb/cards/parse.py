@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from vlmhb.contracts import BenchmarkCard, ImageCard, MetricCard, ModelCard
+from vlmhb.contracts import BenchmarkCard, ImageCard, MetricCard
 from vlmhb.errors import BadCard, VlmhbError
+from vlmhb.modelcard import ModelCard
 from vlmhb.reading.names import name_hint
 from vlmhb.reading.nodes import Node, SyntaxFault
 from vlmhb.reading.secretref import is_secret_reference

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vlmhb.contracts import BenchmarkCard, ImageCard, MetricCard, ModelCard
+from vlmhb.contracts import BenchmarkCard, ImageCard, MetricCard
 from vlmhb.errors import UnknownName
+from vlmhb.modelcard import ModelCard
 from vlmhb.reading.names import name_hint
 
 from .frameworks import same_framework

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import get_args
 
-from vlmhb.contracts import TaskType
+from vlmhb.modelcard import TaskType
 
 ALL_TASKS: tuple[TaskType, ...] = get_args(TaskType)
 _PROTOTYPE: Mapping[str, TaskType] = {"rpoclassification": "classification", "rposorting": "sorting"}

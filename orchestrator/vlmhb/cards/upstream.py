@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from vlmhb.contracts import ModelCard, UpstreamClass
 from vlmhb.errors import MissingValue, UnknownColumn, VlmhbError
+from vlmhb.modelcard import ModelCard, UpstreamClass
 from vlmhb.reading.names import name_hint
 from vlmhb.reading.table import Table, TableRow, read_table
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from vlmhb.cards import same_framework
-from vlmhb.contracts import EvaluationRow, ModelCard
+from vlmhb.contracts import EvaluationRow
 from vlmhb.errors import BadValue, MissingValue
+from vlmhb.modelcard import ModelCard
 from vlmhb.reading.names import name_hint
 
 from .datasets import DEFAULT_TASK

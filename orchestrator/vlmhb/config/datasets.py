@@ -9,9 +9,10 @@ from typing import Any
 
 import vlmhb
 from vlmhb.cards import TASK_TYPES, Registry, is_page_set, task_type_of
-from vlmhb.contracts import BenchmarkCard, EvaluationRow, TaskType
+from vlmhb.contracts import BenchmarkCard, EvaluationRow
 from vlmhb.dataset_files import is_archive
 from vlmhb.errors import BadDataset, BadValue, DatasetMissing, UnknownName
+from vlmhb.modelcard import TaskType
 from vlmhb.reading.names import name_hint, nearest
 
 from .problems import Problems, Sources

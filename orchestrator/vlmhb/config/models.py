@@ -9,8 +9,9 @@ from typing import get_args
 from vlmhb_stages.specs import Decoding
 
 from vlmhb.cards import canonical_framework
-from vlmhb.contracts import BenchmarkCard, EvaluationRow, ModelCard, TaskType
+from vlmhb.contracts import BenchmarkCard, EvaluationRow
 from vlmhb.errors import BadCard, BadValue, MissingValue, NotHonest, UnknownName
+from vlmhb.modelcard import URL_INTERFACES, ModelCard, TaskType
 
 from .problems import Problems, Sources
 from .roots import first_existing
@@ -53,7 +54,7 @@ def find_model(problems: Problems, *, sources: Sources) -> FoundModel:
     if row.docker_image is not None:
         card = card.model_copy(update={"image": row.docker_image})
     base_url = row.base_url or card.base_url
-    if card.interface == "openai" and base_url is None:
+    if card.interface in URL_INTERFACES and base_url is None:
         what = f"model '{card.name}' needs the URL of its server"
         raise MissingValue(what, where=problems.where("base_url"), hint="write http://host:port/v1")
     return FoundModel(

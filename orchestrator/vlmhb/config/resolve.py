@@ -37,8 +37,6 @@ def resolve(config: RunConfig, *, registry: Registry, roots: Roots, workspace: P
     errors: dict[str, VlmhbError] = {}  # by line: the rows of a matrix share their mistakes
     for row, id_ in zip(config.rows, evaluation_ids(config.rows), strict=True):
         problems = Problems(row=row)
-        if config.prices is not None:
-            problems.warnings.append(f"{config.path}: prices are not used in this version, no cost is shown")
         evaluation = _resolve_row(problems, id_=id_, sources=sources)
         if evaluation is not None:
             evaluations.append(evaluation)

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vlmhb.contracts import ModelCard
 from vlmhb.engines.base import ContainerTask, Handle, ImageSpec, Limits, Mount
 from vlmhb.execution.session import Session
 from vlmhb.execution.stages import Companion
+from vlmhb.modelcard import ModelCard
 from vlmhb.store.artifacts import own_by
 from vlmhb.store.files import write_atomic
 from vlmhb.store.locks import ArtifactLock
@@ -67,7 +67,7 @@ class ModelServer(Companion):
             self._note_peak(self._handle)
 
     def mounts(self) -> tuple[Mount, ...]:
-        return (Mount(source=self._folder, target="/vlmhb/sock"),)
+        return (Mount(source=self._folder, target="/vlmhb/sock/0"),)
 
     def facts(self) -> dict[str, Any]:
         if self._handle is not None:

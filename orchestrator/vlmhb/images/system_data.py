@@ -8,9 +8,9 @@ from __future__ import annotations
 from vlmhb_models.base import LoadError
 from vlmhb_models.tesseract_data import data_folders, find_tesseract, package_in
 
-from vlmhb.contracts import ModelCard
 from vlmhb.engines.base import ImageSpec
 from vlmhb.errors import ImageMissing
+from vlmhb.modelcard import ModelCard
 from vlmhb.store.hashing import sha256_file, sha256_json
 
 

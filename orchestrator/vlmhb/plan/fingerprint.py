@@ -9,6 +9,7 @@ from vlmhb_stages.contracts import CONTRACT_VERSION
 from vlmhb_stages.specs import ImportSpec
 
 from vlmhb.contracts import ResolvedEvaluation
+from vlmhb.modelcard import URL_INTERFACES, ModelCard
 from vlmhb.plan.metrics import BackendPlan
 from vlmhb.plan.model import Facts
 from vlmhb.plan.specs import evaluate_spec, prepare_spec, score_spec
@@ -43,8 +44,12 @@ def model_identity(evaluation: ResolvedEvaluation, facts: Facts) -> dict[str, An
     identity: dict[str, Any] = {"name": model.name, "interface": model.interface, "params": model.params}
     if model.interface == "replay" or evaluation.answers_file is not None:
         return {**identity, "answers": facts.answers_sha256}
-    if model.interface == "openai":
+    if model.interface in URL_INTERFACES:
         return identity
+    if model.server is not None:
+        identity["server"] = model.server.model_dump(mode="json")
+    if model.command:
+        identity["command"] = list(model.command)
     return {
         **identity,
         "image": facts.model_image.identity if facts.model_image else None,
@@ -64,7 +69,25 @@ def infer_identity(evaluation: ResolvedEvaluation, facts: Facts, *, inputs: str)
         "model": model_identity(evaluation, facts),
         "decoding": evaluation.decoding.model_dump(mode="json"),
         "inputs": inputs,
+        **_changed_ways(evaluation),
     }
+
+
+def _changed_ways(evaluation: ResolvedEvaluation) -> dict[str, Any]:
+    """Ways to ask that can change an answer or its timing; those left at their defaults invalidate nothing."""
+    ways: dict[str, Any] = {
+        "fallbacks": [_asked_of(card) for card in evaluation.fallbacks],
+        "overflow": list(evaluation.overflow),
+        "max_image_side": evaluation.max_image_side,
+        "mode": evaluation.mode if evaluation.mode != "throughput" else None,
+        "on_oom": list(evaluation.model.on_oom),
+        "structured": "structured" in evaluation.model.capabilities,
+    }
+    return {name: value for name, value in ways.items() if value}
+
+
+def _asked_of(card: ModelCard) -> dict[str, Any]:
+    return {"name": card.name, "interface": card.interface, "params": card.params}
 
 
 def score_identity(

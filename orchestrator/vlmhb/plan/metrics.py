@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from vlmhb_stages.specs import UserMetric
 
-from vlmhb.contracts import FoundMetric, Frozen, ResolvedEvaluation
+from vlmhb.contracts import FoundMetric, ResolvedEvaluation
 from vlmhb.engines.base import Mount
+from vlmhb.modelcard import Frozen
 from vlmhb.naming import slug
 
 ROOT = "/vlmhb/in/metrics"

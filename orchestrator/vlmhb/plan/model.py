@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
-from vlmhb.contracts import Frozen
 from vlmhb.engines.base import ImageSpec
+from vlmhb.modelcard import Frozen
 from vlmhb.store.hashing import TreeHash
 from vlmhb.store.manifest import Manifest
 

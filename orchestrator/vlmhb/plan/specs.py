@@ -20,6 +20,7 @@ from vlmhb_stages.specs import (
 
 from vlmhb.contracts import ResolvedEvaluation
 from vlmhb.dataset_files import is_archive
+from vlmhb.modelcard import URL_INTERFACES
 from vlmhb.plan.metrics import BACKENDS, BackendPlan, backends_of, own_metrics, user_metric
 
 API_KEY_FILE = "/vlmhb/secrets/api_key"
@@ -62,10 +63,25 @@ def infer_spec(
         model=str(evaluation.model.params.get("model", evaluation.model.name)),
         model_identity=model_identity,
         decoding=evaluation.decoding,
-        concurrency=evaluation.concurrency,
+        structured="structured" in evaluation.model.capabilities,
+        overflow=evaluation.overflow,
+        max_image_side=evaluation.max_image_side,
+        shrink_on_oom="images" in evaluation.model.on_oom,
+        mode=evaluation.mode,
+        warmup=evaluation.warmup,
+        slo=evaluation.slo,
+        concurrency=1 if evaluation.mode == "benchmark" else evaluation.concurrency,
+        adaptive=_adaptive(evaluation),
+        rate=evaluation.rate,
+        breaker=evaluation.model.breaker,
         retry=retry,
         error_policy=evaluation.error_policy,
     )
+
+
+def _adaptive(evaluation: ResolvedEvaluation) -> bool:
+    wanted = evaluation.model.adaptive
+    return evaluation.model.interface in URL_INTERFACES if wanted is None else wanted
 
 
 def answers_target(evaluation: ResolvedEvaluation) -> str | None:
@@ -78,7 +94,12 @@ def backend_of(evaluation: ResolvedEvaluation, *, base_url: str | None) -> Backe
     if answers := answers_target(evaluation):
         return ReplayBackend(answers=answers)
     if base_url is not None:
-        return HttpBackend(base_url=base_url, api_key_file=API_KEY_FILE if evaluation.api_key else None)
+        dialect = evaluation.model.interface
+        return HttpBackend(
+            base_url=base_url,
+            api_key_file=API_KEY_FILE if evaluation.api_key else None,
+            dialect=dialect if dialect in ("anthropic", "gemini") else "openai",
+        )
     return SocketBackend()
 
 

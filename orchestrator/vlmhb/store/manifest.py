@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vlmhb.contracts import Frozen
 from vlmhb.errors import ArtifactEdited
+from vlmhb.modelcard import Frozen
 from vlmhb.store.files import parse_json, write_json
 from vlmhb.store.hashing import sha256_json
 

@@ -51,7 +51,7 @@ async def open_answerer(job: Job, *, on_attempt: Callable[[Attempt], None]) -> A
     endpoint = (
         _http(job, backend)
         if isinstance(backend, HttpBackend)
-        else socket_endpoint(job.resolve(backend.socket))
+        else socket_endpoint(job.resolve(backend.sockets[0]))
     )
     async with ChatClient(endpoint=endpoint, retry=job.spec.retry, runtime=job.runtime) as client:
         asker = Asker(

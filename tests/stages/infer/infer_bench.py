@@ -45,7 +45,7 @@ class Bench:
     root: Path
 
     def __post_init__(self) -> None:
-        for folder in ("in/inputs", "in/media", "out", "sock", "secrets"):
+        for folder in ("in/inputs", "in/media", "out", "sock/0", "secrets", "control"):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
 
     def resolve(self, path: str) -> Path:
@@ -53,7 +53,7 @@ class Bench:
 
     @property
     def socket(self) -> Path:
-        return self.root / "sock" / "model.sock"
+        return self.root / "sock" / "0" / "model.sock"
 
     @property
     def predictions_path(self) -> Path:

@@ -105,7 +105,7 @@ def test_a_server_that_stays_away_ends_the_run_with_the_journal_intact(bench: Be
 
 def test_a_server_that_the_host_has_given_up_is_not_waited_for(bench: Bench) -> None:
     bench.write_samples(samples(2))
-    (bench.root / "sock/failed").write_text("exit code 3; no module named torch\n")
+    (bench.root / "sock/0/failed").write_text("exit code 3; no module named torch\n")
     fast = SpedUp()
     assert bench.run(bench.own(), runtime=fast.runtime()) == 3
     assert "no module named torch" in bench.events("fatal")[0]["message"]
@@ -117,7 +117,7 @@ def test_given_up_in_the_middle_of_waiting(bench: Bench) -> None:
 
     def give_up(naps: int) -> None:
         if naps == 5:
-            (bench.root / "sock/failed").write_text("killed for memory")
+            (bench.root / "sock/0/failed").write_text("killed for memory")
 
     fast = SpedUp(on_nap=give_up)
     assert bench.run(bench.own(concurrency=2), runtime=fast.runtime()) == 3

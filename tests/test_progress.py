@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from vlmhb.console import Console
-from vlmhb.progress import EventTail, PlainProgress, make_progress
+from vlmhb.progress import Counted, EventTail, PlainProgress, make_progress
 from vlmhb.progress.live import RichProgress
 from vlmhb.progress.meter import Meter, duration, speed
 
@@ -28,7 +28,7 @@ class Terminal(io.StringIO):
 
 
 def update(view: PlainProgress | RichProgress, *, done: int, total: int = 24, error: int = 0) -> None:
-    view.update("docs-qwen", done=done, total=total, ok=done - error, error=error, rate=None)
+    view.update("docs-qwen", Counted(done=done, total=total, ok=done - error, error=error))
 
 
 # --- plain -------------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ def test_plain_tells_at_most_one_progress_line_in_ten_seconds_for_each_evaluatio
     for done in range(1, 31):
         clock.now += 1
         for name in ("a", "b"):
-            view.update(name, done=done, total=100, ok=done, error=0, rate=None)
+            view.update(name, Counted(done=done, total=100, ok=done, error=0))
     assert [line for line in lines if line.startswith("a infer:")] == [
         "a infer: started",
         "a infer: 10/100, 1.0/s, 1 min 30 s left",
@@ -82,7 +82,7 @@ def test_plain_with_unknown_total_says_only_what_it_knows() -> None:
     lines: list[str] = []
     clock = Clock()
     view = PlainProgress(say=lines.append, clock=clock, every_s=0)
-    view.update("a", done=3, total=0, ok=3, error=0, rate=None)
+    view.update("a", Counted(done=3, total=0, ok=3, error=0))
     assert lines == ["a stage: 3 done"]
 
 
@@ -92,7 +92,7 @@ def test_plain_lines_of_many_threads_are_all_there() -> None:
 
     def work(name: str) -> None:
         for done in range(50):
-            view.update(name, done=done, total=50, ok=done, error=0, rate=None)
+            view.update(name, Counted(done=done, total=50, ok=done, error=0))
 
     threads = [threading.Thread(target=work, args=(f"e{index}",)) for index in range(4)]
     for thread in threads:
@@ -107,30 +107,26 @@ def test_plain_lines_of_many_threads_are_all_there() -> None:
 
 def test_rate_of_a_resumed_stage_starts_at_what_was_there() -> None:
     meter = Meter()
-    assert meter.read(now=0, done=900, total=1000).rate is None
-    reading = meter.read(now=10, done=920, total=1000)
+    assert meter.read(Counted(done=900, total=1000), now=0).rate is None
+    reading = meter.read(Counted(done=920, total=1000), now=10)
     assert (reading.rate, reading.eta_s) == (2.0, 40.0)
 
 
 def test_rate_follows_the_last_minute() -> None:
     meter = Meter()
-    meter.read(now=0, done=0, total=10_000)
-    meter.read(now=60, done=600, total=10_000)
+    meter.read(Counted(done=0, total=10_000), now=0)
+    meter.read(Counted(done=600, total=10_000), now=60)
     for second in range(70, 140, 10):
-        reading = meter.read(now=second, done=600 + second - 60, total=10_000)
+        reading = meter.read(Counted(done=600 + second - 60, total=10_000), now=second)
     assert reading.rate == 1.0
 
 
 def test_a_restarted_stage_has_no_negative_rate() -> None:
     meter = Meter()
-    meter.read(now=0, done=10, total=20)
-    meter.read(now=5, done=15, total=20)
-    reading = meter.read(now=9, done=3, total=20)
+    meter.read(Counted(done=10, total=20), now=0)
+    meter.read(Counted(done=15, total=20), now=5)
+    reading = meter.read(Counted(done=3, total=20), now=9)
     assert (reading.rate, reading.eta_s) == (None, None)
-
-
-def test_a_given_rate_is_taken() -> None:
-    assert Meter().read(now=0, done=5, total=25, rate=4.0).eta_s == 5.0
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from vlmhb.progress import Counted
 from vlmhb.progress.plain import PlainProgress
 from vlmhb.progress.recorded import RecordedProgress, latest
 
@@ -35,10 +36,10 @@ def test_where_it_stands_is_told_for_the_last_run_only(tmp_path: Path) -> None:
     second.stage_started("e", "prepare", "")
     second.stage_ended("e", "prepare", "done", "")
     second.stage_started("e", "infer", "")
-    second.update("e", done=1, total=2, ok=1, error=0, rate=None)
+    second.update("e", Counted(done=1, total=2, ok=1, error=0))
     second.stage_ended("f", "prepare", "reused", "")
     assert latest(path) == {
-        "e": {"stage": "infer", "state": "running", "done": 1, "total": 2, "ok": 1, "error": 0},
+        "e": {"stage": "infer", "state": "running", "done": 1, "total": 2, "ok": 1, "error": 0, "skipped": 0, "retries": 0},
         "f": {"stage": "prepare", "state": "reused"},
     }
 

@@ -102,7 +102,10 @@ def test_every_mistake_of_every_file_is_told_with_its_line(tmp_path: Path) -> No
     write(tmp_path / "models" / "d.yaml", BENCHMARK)
     write(tmp_path / "e.yaml", MODEL + "retry:\n  attempts: many\n")
     a, c, d, e = (tmp_path / name for name in ("a.yaml", "c.yaml", "models/d.yaml", "e.yaml"))
-    interfaces = "'rapidocr', 'tesseract', 'transformers', 'server', 'command', 'openai', 'anthropic', 'gemini', 'replay', 'upstream' or 'python'"
+    interfaces = (
+        "'rapidocr', 'tesseract', 'transformers', 'server', 'command', 'openai', 'anthropic', 'gemini', 'replay', "
+        "'upstream' or 'python'"
+    )
     task_types = "'ocr', 'vqa', 'kie', 'classification', 'tables', 'parsing' or 'sorting'"
     number = "input should be a valid integer, unable to parse string as an integer"
     expected = [

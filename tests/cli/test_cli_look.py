@@ -15,6 +15,7 @@ from vlmhb.cli.app import app
 from vlmhb.contracts import EvaluationRow, Place, RunConfig
 from vlmhb.errors import ArtifactBusy, StageFailed, UnknownRun
 from vlmhb.outcomes import Outcome
+from vlmhb.progress import Counted
 from vlmhb.progress.plain import PlainProgress
 from vlmhb.progress.recorded import RecordedProgress
 from vlmhb.runs import RunRecord
@@ -32,7 +33,7 @@ def record(tmp_path: Path) -> RunRecord:
     found.begin(RunConfig(path=config, rows=(row,)), plan=[], engine="process", command=command)
     progress = RecordedProgress(PlainProgress(say=lambda _: None), path=found.events)
     progress.stage_started("b-m", "infer", "never done before")
-    progress.update("b-m", done=7, total=24, ok=6, error=1, rate=None)
+    progress.update("b-m", Counted(done=7, total=24, ok=6, error=1))
     return found
 
 
@@ -52,7 +53,8 @@ def test_status_of_a_running_run_shows_where_it_is(record: RunRecord) -> None:
     assert "running     infer     b-m  7/24, 1 failed" in done.stdout
     shown = json.loads(vlmhb(record, "status", "--json").stdout)
     assert shown["progress"]["b-m"] == {
-        "stage": "infer", "state": "running", "done": 7, "total": 24, "ok": 6, "error": 1,
+        "stage": "infer", "state": "running", "done": 7, "total": 24, "ok": 6, "error": 1, "skipped": 0,
+        "retries": 0,
     }  # fmt: skip
 
 

@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from vlmhb import __version__
-from vlmhb.cli import benchmarks, catalogue, doctor, exports, images, imports, look, metrics, rescore, run
+from vlmhb.cli import (
+    benchmarks,
+    catalogue,
+    doctor,
+    exports,
+    following,
+    images,
+    imports,
+    logs,
+    look,
+    metrics,
+    rescore,
+    run,
+)
 
 HELP = "Compare vision-language models on documents. Start with: vlmhb run user_configs/quickstart.csv"
 
@@ -43,7 +56,8 @@ app.command("plan")(run.plan)
 app.command("resume")(run.resume)
 app.command("rescore")(rescore.rescore)
 app.command("status")(look.status)
-app.command("logs")(look.logs)
+app.command("attach")(following.attach)
+app.command("logs")(logs.logs)
 app.command("report")(look.report)
 app.command("stop")(look.stop)
 app.command("doctor")(doctor.doctor)

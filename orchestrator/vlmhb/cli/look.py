@@ -1,4 +1,4 @@
-"""Looking at runs: `vlmhb status`, `logs`, `report`, and ending one: `stop`."""
+"""Looking at runs: `vlmhb status`, `report`, and ending one: `stop`."""
 
 from __future__ import annotations
 
@@ -6,34 +6,30 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
+from vlmhb.cli.following import KILLED, find_run, follow, live_state
 from vlmhb.cli.options import DEFAULT_WORKSPACE, RunName, WorkspaceOption
-
-if TYPE_CHECKING:
-    from vlmhb.runs import RunRecord
-
-KILLED = "killed"
-STAGES = ("prepare", "import", "infer", "score", "evaluate")
 
 
 def status(
     run_name: RunName = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON on stdout.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow it live until it ends.")] = False,
 ) -> None:
     """Show how a run stands: state, evaluations, samples done.
 
-    Example: vlmhb status
+    Example: vlmhb status --watch
     """
     from vlmhb.progress.recorded import latest
 
-    record = _find(run_name, workspace)
-    state = _live(record)
+    record = find_run(run_name, workspace)
+    if watch:
+        follow(record)
+    state = live_state(record)
     if state["status"] in ("running", KILLED):
         state["progress"] = latest(record.events)
     if as_json:
@@ -52,62 +48,12 @@ def status(
             typer.echo(f"    {item['failure']['message']}")
 
 
-def logs(
-    run_name: RunName = None,
-    evaluation: Annotated[
-        str | None, typer.Option("--evaluation", "-e", help="Only this evaluation.")
-    ] = None,
-    stage: Annotated[
-        Literal["prepare", "import", "infer", "score", "evaluate"] | None,
-        typer.Option("--stage", "-s", help="Only this stage."),
-    ] = None,
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-) -> None:
-    """Print the logs of a run's containers.
-
-    Example: vlmhb logs quickstart-1a2b3c4d --stage infer
-    """
-    from vlmhb.errors import UnknownRun
-
-    record = _find(run_name, workspace)
-    folders = {folder.name: folder for folder in sorted((record.folder / "evaluations").glob("*"))}
-    if evaluation is not None and evaluation not in folders:
-        raise UnknownRun(
-            f"no evaluation {evaluation!r}", where=record.id, hint=f"there are {', '.join(folders)}"
-        )
-    for folder in folders.values() if evaluation is None else (folders[evaluation],):
-        for name in _links(folder, stages=STAGES if stage is None else (stage,)):
-            log = folder / name / "log.txt"
-            if log.exists():
-                typer.echo(f"--- {folder.name} {name} ({log.resolve()})")
-                typer.echo(log.read_text(encoding="utf-8", errors="replace"), nl=False)
-            server = _server_log(folder / name, workspace=workspace) if name == "infer" else None
-            if server is not None and server.exists():
-                typer.echo(f"--- {folder.name} model server ({server.resolve()})")
-                typer.echo(server.read_text(encoding="utf-8", errors="replace"), nl=False)
-
-
-def _links(folder: Path, *, stages: Sequence[str]) -> list[str]:
-    """Names of the links to artifacts of these stages: a stage's own, or `score-<backend>`."""
-    names = sorted(path.name for path in folder.iterdir())
-    return [name for stage in stages for name in names if name == stage or name.startswith(f"{stage}-")]
-
-
-def _server_log(artifact: Path, *, workspace: Path) -> Path | None:
-    """The log of the newest server of the model that this artifact asked."""
-    from vlmhb.store.files import read_json
-    from vlmhb.store.workspace import Workspace
-
-    identity = (read_json(artifact / "spec.json") or {}).get("model_identity")
-    return Workspace(workspace).server_file(str(identity), suffix=".log") if identity else None
-
-
 def report(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
     """Print where a run's report is, and its Markdown form.
 
     Example: vlmhb report | less
     """
-    record = _find(run_name, workspace)
+    record = find_run(run_name, workspace)
     markdown = record.report_dir / "report.md"
     if not markdown.exists():
         from vlmhb.errors import UnknownRun
@@ -124,8 +70,8 @@ def stop(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSPAC
 
     The same `vlmhb run` command, or `vlmhb resume`, continues it.
     """
-    record = _find(run_name, workspace)
-    state = _live(record)
+    record = find_run(run_name, workspace)
+    state = live_state(record)
     if state["status"] != "running":
         typer.echo(f"{record.id} is not running ({state['status']})", err=True)
         return
@@ -137,20 +83,12 @@ def stop(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSPAC
     typer.echo(f"{record.id}: asked to stop", err=True)
 
 
-def _find(run_name: str | None, workspace: Path) -> RunRecord:
-    from vlmhb.runs import RunRecord
-    from vlmhb.store.workspace import Workspace
-
-    return RunRecord.find(Workspace(workspace.absolute()), run_name)  # looking creates no folder
-
-
-def _live(record: RunRecord) -> dict[str, Any]:
-    """A run that says it is running, but whose process is gone, was killed."""
-    state = record.state()
-    if state.get("status") == "running" and not record.is_running:
-        return {**state, "status": KILLED}
-    return state
-
-
 def _samples(seen: dict[str, Any]) -> str:
-    return f"{seen['done']}/{seen['total']}, {seen['error']} failed" if seen.get("total") else ""
+    from vlmhb.progress.meter import money, troubles
+    from vlmhb.progress.view import Counted
+
+    counted = Counted.of_event(seen)
+    if not counted.total:
+        return ""
+    cost = [] if counted.cost is None else [money(counted.cost)]
+    return ", ".join([f"{counted.done}/{counted.total}", *troubles(counted), *cost])

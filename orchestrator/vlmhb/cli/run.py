@@ -27,13 +27,18 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would run, as `plan` does.")
     ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Go on without this terminal; see `attach`, `status`, `stop`.")
+    ] = False,
 ) -> None:
     """Run every evaluation of CONFIG, or what is left of it.
 
     Example: vlmhb run user_configs/quickstart.csv --engine docker
     """
     from vlmhb import application
+    from vlmhb.cli.detached import detach as start_detached
     from vlmhb.console import Console
+    from vlmhb.runs import RunRecord
 
     console = Console()
     with told(as_json=as_json):
@@ -41,6 +46,9 @@ def run(
         introduce(prepared)
         if dry_run:
             print_plan(prepared, as_json=as_json, explain=False)
+            return
+        if detach:
+            start_detached(RunRecord(prepared.workspace, prepared.run_id), argv=sys.argv)
             return
         result = application.execute(prepared, console=console, command=sys.argv)
     conclude(result, as_json=as_json)

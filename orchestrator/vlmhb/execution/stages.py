@@ -15,6 +15,7 @@ from vlmhb.errors import ArtifactBusy, DiskFull, Interrupted, StageFailed, Vlmhb
 from vlmhb.execution.session import Session
 from vlmhb.execution.watch import KILL_GRACE_S, Watched, watch
 from vlmhb.plan.model import PlannedStage
+from vlmhb.progress import Counted
 from vlmhb.store.artifacts import Artifact, own_by
 from vlmhb.store.files import write_json
 from vlmhb.store.locks import ArtifactLock
@@ -188,8 +189,7 @@ def _run_once(
 
 def _show(event: dict[str, Any], *, session: Session, evaluation_id: str, stage: str) -> None:
     if event.get("type") == "progress":
-        done, total, ok, error = (int(event.get(key) or 0) for key in ("done", "total", "ok", "error"))
-        session.progress.update(evaluation_id, done=done, total=total, ok=ok, error=error, rate=None)
+        session.progress.update(evaluation_id, Counted.of_event(event))
     elif event.get("type") == "warning":
         session.progress.message(f"{evaluation_id} {stage}: {event.get('message')}")
 

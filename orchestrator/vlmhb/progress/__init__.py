@@ -6,9 +6,9 @@ from vlmhb.console import Console
 from vlmhb.progress.plain import PlainProgress
 from vlmhb.progress.recorded import RecordedProgress
 from vlmhb.progress.tail import EventTail
-from vlmhb.progress.view import ProgressView
+from vlmhb.progress.view import Counted, ProgressView
 
-__all__ = ["EventTail", "PlainProgress", "ProgressView", "RecordedProgress", "make_progress"]
+__all__ = ["Counted", "EventTail", "PlainProgress", "ProgressView", "RecordedProgress", "make_progress"]
 
 
 def make_progress(*, console: Console) -> ProgressView:

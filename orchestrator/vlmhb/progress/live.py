@@ -11,8 +11,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from vlmhb.console import Console, printable
-from vlmhb.progress.meter import Meter, duration, speed
+from vlmhb.progress.meter import Meter, duration, money, speed, troubles
 from vlmhb.progress.plain import ended_line
+from vlmhb.progress.view import Counted
 
 MARKS = {"done": "✓", "reused": "↺", "partial": "!", "failed": "✗", "interrupted": "■"}
 STYLES = {
@@ -31,6 +32,7 @@ class RichProgress:
         self._clock = clock
         self._lock = threading.Lock()
         self._tasks: dict[str, TaskID] = {}
+        self._devices: dict[str, TaskID] = {}
         self._meters: dict[str, Meter] = {}
         self._console = console.rich()
         self._bars = Progress(
@@ -62,26 +64,45 @@ class RichProgress:
                 printable(evaluation_id), total=None, stage=stage, count="", errors="", pace=printable(reason)
             )
 
-    def update(
-        self, evaluation_id: str, *, done: int, total: int, ok: int, error: int, rate: float | None
-    ) -> None:
+    def update(self, evaluation_id: str, counted: Counted) -> None:
         with self._lock:
             task = self._tasks.get(evaluation_id)
             if task is None:
                 return
-            meter = self._meters[evaluation_id]
-            reading = meter.read(now=self._clock(), done=done, total=total, ok=ok, error=error, rate=rate)
+            reading = self._meters[evaluation_id].read(counted, now=self._clock())
             pace = [speed(reading.rate)] if reading.rate else []
-            if reading.eta_s is not None:
+            if reading.eta_s is not None and not reading.finished:
                 pace.append(f"{duration(reading.eta_s)} left")
+            if counted.cost is not None:
+                pace.append(money(counted.cost))
             self._bars.update(
                 task,
-                completed=done,
-                total=total or None,
-                count=f"{done}/{total}" if total else str(done),
-                errors=f"{error} failed" if error else "",
+                completed=counted.done,
+                total=counted.total or None,
+                count=f"{counted.done}/{counted.total}" if counted.total else str(counted.done),
+                errors=" ".join(troubles(counted)),
                 pace=" · ".join(pace),
             )
+
+    def usage(self, device: str, text: str) -> None:
+        """One line without a bar for each device."""
+        with self._lock:
+            task = self._devices.pop(device, None)
+            if task is not None and text:
+                self._bars.update(task, pace=printable(text))
+                self._devices[device] = task
+            elif task is not None:
+                self._bars.remove_task(task)
+            elif text:
+                self._devices[device] = self._bars.add_task(
+                    printable(device),
+                    total=1,
+                    completed=1,
+                    stage="",
+                    count="",
+                    errors="",
+                    pace=printable(text),
+                )
 
     def stage_ended(self, evaluation_id: str, stage: str, outcome: str, detail: str) -> None:
         with self._lock:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from vlmhb.progress.view import Counted
+
 WINDOW_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    done: int
-    total: int
-    ok: int
-    error: int
+    counted: Counted
     rate: float | None  # samples per second
     eta_s: float | None
 
     @property
     def finished(self) -> bool:
-        return 0 < self.total <= self.done
+        return 0 < self.counted.total <= self.counted.done
 
 
 class Meter:
@@ -28,17 +27,16 @@ class Meter:
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()  # time, done
 
-    def read(
-        self, *, now: float, done: int, total: int, ok: int = 0, error: int = 0, rate: float | None = None
-    ) -> Reading:
+    def read(self, counted: Counted, *, now: float) -> Reading:
+        done = counted.done
         if self._seen and done < self._seen[-1][1]:  # the stage was started again
             self._seen.clear()
         self._seen.append((now, done))
         while len(self._seen) > 2 and self._seen[1][0] <= now - WINDOW_S:
             self._seen.popleft()
-        rate = rate if rate is not None else self._rate()
-        eta = (total - done) / rate if rate and total > 0 else None
-        return Reading(done=done, total=total, ok=ok, error=error, rate=rate, eta_s=eta)
+        rate = self._rate()
+        eta = (counted.total - done) / rate if rate and counted.total > 0 else None
+        return Reading(counted=counted, rate=rate, eta_s=eta)
 
     def _rate(self) -> float | None:
         (start, before), (end, after) = self._seen[0], self._seen[-1]
@@ -60,3 +58,14 @@ def duration(seconds: float) -> str:
 def speed(rate: float) -> str:
     """Samples per second, or per minute where that reads better."""
     return f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.1f}/min"
+
+
+def troubles(counted: Counted) -> list[str]:
+    """`2 failed`, `1 skipped`, `3 retries`: those that there are."""
+    named = {"failed": counted.error, "skipped": counted.skipped, "retries": counted.retries}
+    return [f"{count} {name}" for name, count in named.items() if count]
+
+
+def money(cost: float) -> str:
+    """In the price table's currency, which the plan has named."""
+    return f"cost {cost:.4f}" if cost < 1 else f"cost {cost:.2f}"

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from vlmhb.progress.meter import Meter, Reading, duration, speed
+from vlmhb.progress.meter import Meter, Reading, duration, money, speed, troubles
+from vlmhb.progress.view import Counted
 
 EVERY_S = 10.0
 
@@ -27,6 +28,7 @@ class PlainProgress:
         self._stages: dict[str, str] = {}
         self._meters: dict[str, Meter] = {}
         self._told: dict[str, float] = {}  # evaluation -> when its last line was
+        self._usage: dict[str, str] = {}  # device -> what it does
 
     def __enter__(self) -> PlainProgress:
         return self
@@ -43,17 +45,23 @@ class PlainProgress:
             self._told[evaluation_id] = self._clock()
             self._say(f"{evaluation_id} {stage}: started{_in_brackets(reason)}")
 
-    def update(
-        self, evaluation_id: str, *, done: int, total: int, ok: int, error: int, rate: float | None
-    ) -> None:
+    def update(self, evaluation_id: str, counted: Counted) -> None:
         with self._lock:
             now = self._clock()
             meter = self._meters.setdefault(evaluation_id, Meter())
-            reading = meter.read(now=now, done=done, total=total, ok=ok, error=error, rate=rate)
+            reading = meter.read(counted, now=now)
             if now - self._told.setdefault(evaluation_id, now) < self._every_s:
                 return
             self._told[evaluation_id] = now
-            self._say(f"{evaluation_id} {self._stages.get(evaluation_id, 'stage')}: {describe(reading)}")
+            line = f"{evaluation_id} {self._stages.get(evaluation_id, 'stage')}: {describe(reading)}"
+            devices = "; ".join(f"{device}: {text}" for device, text in self._usage.items())
+            self._say(f"{line} [{devices}]" if devices else line)
+
+    def usage(self, device: str, text: str) -> None:
+        with self._lock:
+            self._usage.pop(device, None)
+            if text:
+                self._usage[device] = text
 
     def stage_ended(self, evaluation_id: str, stage: str, outcome: str, detail: str) -> None:
         with self._lock:
@@ -67,9 +75,13 @@ class PlainProgress:
 
 def describe(reading: Reading) -> str:
     """`12/24, 11 ok, 1 failed, 3.2/s, 4 s left`; what is not known is left out."""
-    parts = [f"{reading.done}/{reading.total}" if reading.total else f"{reading.done} done"]
-    if reading.error:
-        parts.append(f"{reading.ok} ok, {reading.error} failed")
+    counted = reading.counted
+    parts = [f"{counted.done}/{counted.total}" if counted.total else f"{counted.done} done"]
+    if counted.error or counted.skipped:
+        parts.append(f"{counted.ok} ok")
+    parts += troubles(counted)
+    if counted.cost is not None:
+        parts.append(money(counted.cost))
     if reading.rate:
         parts.append(speed(reading.rate))
     if reading.eta_s is not None and not reading.finished:

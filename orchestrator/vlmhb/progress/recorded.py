@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from vlmhb.progress.tail import EventTail
-from vlmhb.progress.view import ProgressView
+from vlmhb.progress.view import Counted, ProgressView
+
+_TOLD = tuple(field.name for field in fields(Counted))
 
 
 class RecordedProgress:
@@ -39,11 +42,13 @@ class RecordedProgress:
         self._note("stage_started", evaluation=evaluation_id, stage=stage, reason=reason)
         self._shown.stage_started(evaluation_id, stage, reason)
 
-    def update(
-        self, evaluation_id: str, *, done: int, total: int, ok: int, error: int, rate: float | None
-    ) -> None:
-        self._note("progress", evaluation=evaluation_id, done=done, total=total, ok=ok, error=error)
-        self._shown.update(evaluation_id, done=done, total=total, ok=ok, error=error, rate=rate)
+    def update(self, evaluation_id: str, counted: Counted) -> None:
+        self._note("progress", evaluation=evaluation_id, **counted.told())
+        self._shown.update(evaluation_id, counted)
+
+    def usage(self, device: str, text: str) -> None:
+        self._note("usage", device=device, text=text)
+        self._shown.usage(device, text)
 
     def stage_ended(self, evaluation_id: str, stage: str, outcome: str, detail: str) -> None:
         self._note("stage_ended", evaluation=evaluation_id, stage=stage, outcome=outcome, detail=detail)
@@ -60,7 +65,7 @@ class RecordedProgress:
 
 
 def latest(path: Path) -> dict[str, dict[str, Any]]:
-    """Where each evaluation of the last run stands: {stage, state, done, total, ok, error} by its id."""
+    """Where each evaluation of the last run stands: {stage, state, done, total, ok, error, ...} by its id."""
     found: dict[str, dict[str, Any]] = {}
     for event in EventTail(path).read():
         if event.get("type") == "start":
@@ -77,5 +82,33 @@ def latest(path: Path) -> dict[str, dict[str, Any]]:
                 "state": event.get("outcome"),
             }
         elif event["type"] == "progress" and name in found:
-            found[name].update({key: event.get(key) for key in ("done", "total", "ok", "error")})
+            found[name].update({key: event[key] for key in _TOLD if key in event})
     return found
+
+
+def replay(events: Iterable[Mapping[str, Any]], *, view: ProgressView) -> None:
+    """Shows recorded events as if they happened now."""
+    for event in events:
+        name, stage = str(event.get("evaluation", "")), str(event.get("stage", ""))
+        kind = event.get("type")
+        if kind == "stage_started":
+            view.stage_started(name, stage, str(event.get("reason", "")))
+        elif kind == "progress":
+            view.update(name, Counted.of_event(event))
+        elif kind == "stage_ended":
+            view.stage_ended(name, stage, str(event.get("outcome", "")), str(event.get("detail", "")))
+        elif kind == "usage":
+            view.usage(str(event.get("device", "")), str(event.get("text", "")))
+        elif kind == "message":
+            view.message(str(event.get("text", "")))
+
+
+def of_last_run(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Without those of earlier starts of the same run."""
+    last: list[Mapping[str, Any]] = []
+    for event in events:
+        if event.get("type") == "start":
+            last = []
+        else:
+            last.append(event)
+    return last

@@ -6,13 +6,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benches import driver, evaluate, metrics, stages, startup, tables
+from benches import driver, evaluate, latency, memory, metrics, resume, stages, startup, tables
 from benches.timing import Row, table
 
 BENCHES = {
     "startup": startup.measure,
     "stages": stages.measure,
     "driver": driver.measure,
+    "latency": latency.measure,
+    "memory": memory.measure,
+    "resume": resume.measure,
     "metrics": metrics.measure,
     "evaluate": evaluate.measure,
     "tables": tables.measure,

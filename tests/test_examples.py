@@ -15,6 +15,7 @@ EXAMPLES = ROOT / "user_configs" / "examples"
 EVALUATIONS = {
     "answers.yaml": ["own_documents-replay"],
     "api.yaml": ["own_documents-lab-vlm"],
+    "budget.yaml": ["own_documents-lab-vlm"],
     "matrix.yaml": [
         "own_pages-rapidocr",
         "demo_pages-rapidocr",
@@ -26,6 +27,8 @@ EVALUATIONS = {
         "receipts_annotation-label-reader",
         "receipts_tsv-label-reader",
     ],
+    "closed_model.csv": ["own_documents-closed-model", "own_documents-closed-model-shell"],
+    "prompts.yaml": ["own_documents-lab-vlm", "own_documents-label-reader"],
     "own_model.csv": ["own_documents-label-reader", "own_documents-prototype-reader"],
     "receipts_kie.csv": ["docs_mini_kie-receipt-rules"],
 }
@@ -60,7 +63,8 @@ def vlmhb(command: str, example: str, *, workspace: Path) -> dict[str, Any]:
 
 def test_every_example_is_known_here() -> None:
     found = {path.name for ending in ("csv", "yaml") for path in EXAMPLES.glob(f"*.{ending}")}
-    assert found == {*EVALUATIONS, "answers.csv"}
+    elsewhere = {"tiny_vlm.csv"}  # tests/e2e/test_e2e_tiny_vlm.py
+    assert found == {*EVALUATIONS, "answers.csv", "prices.yaml", *elsewhere}
 
 
 @pytest.mark.parametrize("example", EVALUATIONS)
@@ -74,10 +78,25 @@ def test_the_three_formats_give_the_same_answers(workspace: Path) -> None:
     assert values(summary, metric="anls") == [1.0, 1.0, 1.0]
 
 
+def test_closed_programs_answer_like_each_other(workspace: Path) -> None:
+    """Python and shell: each says the size of the image file."""
+    summary = vlmhb("run", "closed_model.csv", workspace=workspace)
+    assert [item["counts"]["ok"] for item in summary["evaluations"]] == [4, 4]
+    folders = [Path(summary["run_dir"]) / "evaluations" / item["id"] for item in summary["evaluations"]]
+    told = [texts(folder) for folder in folders]
+    assert told[0] == told[1] and all(text.isdigit() for text in told[0].values())
+
+
 def test_a_tolerated_loss_is_counted_as_wrong(workspace: Path) -> None:
     summary = vlmhb("run", "answers.yaml", workspace=workspace)
     assert summary["evaluations"][0]["counts"] == {"planned": 4, "ok": 3, "error": 1, "skipped": 0}
     assert values(summary, metric="exact_match") == [0.75]
+
+
+def texts(folder: Path) -> dict[str, str]:
+    path = folder / "infer" / "out" / "predictions.jsonl"
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {record["sample_id"]: record["text"] for record in records}
 
 
 def values(summary: dict[str, Any], *, metric: str) -> list[float]:

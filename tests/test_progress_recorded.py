@@ -38,8 +38,9 @@ def test_where_it_stands_is_told_for_the_last_run_only(tmp_path: Path) -> None:
     second.stage_started("e", "infer", "")
     second.update("e", Counted(done=1, total=2, ok=1, error=0))
     second.stage_ended("f", "prepare", "reused", "")
+    counts = {"done": 1, "total": 2, "ok": 1, "error": 0, "skipped": 0, "retries": 0}
     assert latest(path) == {
-        "e": {"stage": "infer", "state": "running", "done": 1, "total": 2, "ok": 1, "error": 0, "skipped": 0, "retries": 0},
+        "e": {"stage": "infer", "state": "running", **counts},
         "f": {"stage": "prepare", "state": "reused"},
     }
 

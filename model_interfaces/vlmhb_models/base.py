@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 
 class LoadError(Exception):
@@ -37,6 +37,10 @@ class ContextOverflow(RequestError):
     """Prompt and images do not fit into the model's context."""
 
     code = "context_length_exceeded"
+
+
+class OutOfMemory(Exception):
+    """The accelerator has no room for this batch. The text says `out of memory`, which the driver knows."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,23 @@ class Generation:
     finish_reason: str = "stop"  # stop | length
     input_tokens: int | None = None
     output_tokens: int | None = None
+    image_tokens: int | None = None  # part of input_tokens
     extra: dict[str, Any] = field(default_factory=dict)  # passed through to the client as `vlmhb`
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some more text of an answer; `output_tokens` so far, this text's included, where the model counts."""
+
+    text: str
+    output_tokens: int | None = None
+
+
+class Emit(Protocol):
+    """Takes what there is to say about request `index` of a batch: parts of its text, at last the answer, or the
+    exception that stands for it. False: nobody waits for this answer any more."""
+
+    def __call__(self, index: int, content: Part | Generation | Exception) -> bool: ...
 
 
 class ModelInterface(ABC):
@@ -107,6 +127,12 @@ class ModelInterface(ABC):
         token counts are reported, its text is not sent again. Optional: without an own version the
         server sends the whole answer as one piece."""
         yield self.generate([request])[0]
+
+    def generate_streaming(self, batch: Sequence[GenerationRequest], *, emit: Emit) -> None:
+        """Answers a whole batch, piece by piece. Optional: a model that has it is asked this way only, so that
+        requests that are streamed share a batch too. Each request ends with one `Generation` (its text is the
+        whole answer) or one exception."""
+        raise NotImplementedError
 
     def describe(self) -> dict[str, Any]:
         """Facts for the report's provenance (engine version, data files); JSON values."""

@@ -13,11 +13,13 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from typing import Any
 
 from vlmhb_stages.paths import resolve
 
 from vlmhb_models.base import LoadError, ModelInterface
 from vlmhb_models.server.config import ServeConfig, read_config
+from vlmhb_models.server.gpu import prove_gpus
 from vlmhb_models.server.handler import handler_for
 from vlmhb_models.server.inflight import InFlight
 from vlmhb_models.server.listen import TcpServer, UnixServer, listen_tcp, listen_unix
@@ -56,7 +58,12 @@ def main(argv: list[str]) -> int:
 
 def serve(config: ServeConfig) -> int:
     """Serves until SIGTERM or SIGINT. Raises `LoadError` when it cannot even listen."""
-    worker, in_flight = _worker(config), InFlight()
+    facts = prove_gpus(config.gpus)
+    if config.interface == "server":
+        from vlmhb_models.launch import launch
+
+        return launch(config, facts=facts)
+    worker, in_flight = _worker(config, facts=facts), InFlight()
     wake_up = _WakeUp()
     server = _listen(config, worker=worker, in_flight=in_flight)
     accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
@@ -79,7 +86,7 @@ def serve(config: ServeConfig) -> int:
     return EXIT_OK
 
 
-def _worker(config: ServeConfig) -> Worker:
+def _worker(config: ServeConfig, *, facts: dict[str, Any]) -> Worker:
     weights = str(resolve(config.weights)) if config.weights else None
 
     def prepare(model: ModelInterface) -> None:
@@ -91,6 +98,9 @@ def _worker(config: ServeConfig) -> Worker:
         concurrency=config.concurrency,
         max_batch=config.max_batch,
         batch_window_s=config.batch_window_s,
+        lower_on_oom="batch" in config.on_oom,
+        oom_level=config.oom_level,
+        facts=facts,
     )
 
 

@@ -17,20 +17,26 @@ from vlmhb.engines.users import task_user
 from vlmhb.errors import ArtifactEdited, ExitCode, Interrupted, VlmhbError
 from vlmhb.execution.faults import shown
 from vlmhb.execution.jobs import Chain
+from vlmhb.execution.money import money_of_run, webhook_of
 from vlmhb.execution.session import LABEL, Session, StopSignal, stop_on_signals
 from vlmhb.facts import FactFinder, gather, server_image
 from vlmhb.kit import Kit
 from vlmhb.outcomes import Outcome, exit_code_of
+from vlmhb.plan.fallbacks import secret_references
 from vlmhb.plan.model import Facts, PlannedEvaluation
 from vlmhb.plan.planner import plan_evaluation, plan_scoring
+from vlmhb.pricing.table import PriceTable
 from vlmhb.progress import RecordedProgress, make_progress
+from vlmhb.reported_costs import money_state
 from vlmhb.reporting import make_report
 from vlmhb.request import Request, needed_images, raise_all, resolve_request
-from vlmhb.resources.gpus import choose_gpus
+from vlmhb.resources.need import need_of
+from vlmhb.resources.pool import GpuPool
 from vlmhb.runner import Runner
 from vlmhb.runs import RunRecord, run_id_of
 from vlmhb.schedulers.local import LocalScheduler
 from vlmhb.store.manifest import Manifest
+from vlmhb.store.responses import ResponseCache
 from vlmhb.store.view import WorkspaceView
 from vlmhb.store.workspace import Workspace
 
@@ -61,8 +67,11 @@ class Prepared:
     failures: Mapping[str, VlmhbError]
     errors: tuple[VlmhbError, ...]
     view: WorkspaceView
-    jobs: int = 1
+    jobs: int | None = None
+    gpus: GpuPool = field(default_factory=GpuPool)
+    sample_hz: float = 2.0
     cards: tuple[Path, ...] = ()
+    prices: PriceTable | None = None
     sealed: Mapping[str, Mapping[str, Manifest]] | None = None  # of a rescore: `prepare` and `infer` by id
 
     @property
@@ -114,7 +123,11 @@ def prepare(request: Request, *, console: Console) -> Prepared:
     """Raises every error at once, before anything starts; with `keep_going` only when nothing is left to do."""
     asked = resolve_request(request)
     for warning in dict.fromkeys(
-        (*asked.config.warnings, *(text for item in asked.evaluations for text in item.warnings))
+        (
+            *asked.config.warnings,
+            *asked.warnings,
+            *(text for item in asked.evaluations for text in item.warnings),
+        )
     ):
         console.warn(warning)
     workspace = Workspace.open(request.workspace)  # a config with mistakes leaves nothing behind
@@ -125,12 +138,15 @@ def prepare(request: Request, *, console: Console) -> Prepared:
         workspace=workspace, engine=engine, kit=kit, registry=asked.registry, warn=console.warn
     )
     facts = dict(gather(asked.evaluations, finder=finder, failed=failures.__setitem__))
+    gpus = GpuPool()
     for evaluation in asked.evaluations if request.starts else ():
         try:
-            _check_start(evaluation)
+            _check_start(evaluation, gpus=gpus)
         except VlmhbError as error:
             failures[evaluation.id] = error
             facts.pop(evaluation.id, None)
+    if request.starts:
+        webhook_of(asked.config.alerts, env=os.environ)
     if failures and (not request.keep_going or not facts):
         unique = {error.line(): error for error in failures.values()}
         raise_all(list(unique.values()))
@@ -147,17 +163,19 @@ def prepare(request: Request, *, console: Console) -> Prepared:
         errors=asked.errors,
         view=WorkspaceView(workspace),
         jobs=request.jobs,
+        gpus=gpus,
+        sample_hz=request.sample_hz,
         cards=asked.cards,
+        prices=asked.prices,
     )
 
 
-def _check_start(evaluation: ResolvedEvaluation) -> None:
+def _check_start(evaluation: ResolvedEvaluation, *, gpus: GpuPool) -> None:
     """A key or GPU that is not there is told before anything starts, not when its row's turn comes."""
-    row, model = evaluation.row, evaluation.model
-    if evaluation.api_key is not None and evaluation.answers_file is None:
-        secrets.lookup(evaluation.api_key, env=os.environ, home=Path.home())
+    for reference in secret_references(evaluation).values():
+        secrets.lookup(reference, env=os.environ, home=Path.home())
     if server_image(evaluation) is not None:
-        choose_gpus(asked=row.gpus, count=model.gpus, where=str(row.place))
+        gpus.check(need_of(evaluation))
 
 
 def _sweep(prepared: Prepared) -> None:
@@ -198,12 +216,23 @@ def execute(prepared: Prepared, *, console: Console, command: Sequence[str]) -> 
             user=task_user(),
             progress=progress,
             stop=stop,
+            responses=ResponseCache.of(prepared.workspace.root, env=os.environ),
+            gpus=prepared.gpus,
+            sample_hz=prepared.sample_hz,
         )
-        runner = Runner(session, prepared.chains, jobs=prepared.jobs)
-        if prepared.sealed is None:
-            runner.run()
-        else:
-            runner.rescore(prepared.sealed)
+        with money_of_run(
+            session,
+            prices=prepared.prices,
+            budgets=prepared.config.budget,
+            alerts=prepared.config.alerts,
+            parallel=prepared.jobs != 1 and len(prepared.chains) > 1,
+            env=os.environ,
+        ) as money:
+            runner = Runner(session, prepared.chains, jobs=prepared.jobs, money=money)
+            if prepared.sealed is None:
+                runner.run()
+            else:
+                runner.rescore(prepared.sealed)
         outcomes.update(runner.outcomes)
         ended = [outcomes[item.id] for item in prepared.evaluations]
         faults = [*runner.faults]
@@ -233,7 +262,15 @@ def _report(
     try:
         if session.stop.draining:
             raise Interrupted("report not made", hint="the same command continues")
-        make_report(session, record, prepared.evaluations, facts=prepared.facts, outcomes=outcomes)
+        money = money_state(
+            prepared.workspace,
+            record.id,
+            currency=prepared.prices.currency if prepared.prices else None,
+            budgets=prepared.config.budget,
+        )
+        make_report(
+            session, record, prepared.evaluations, facts=prepared.facts, outcomes=outcomes, money=money
+        )
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the report, the results are told
         failed(shown(error, crash_log=record.crash_log))
         return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
 
 from vlmhb.benchmark_findings import Findings, read_findings
 from vlmhb.cards import Registry, load_registry
@@ -17,27 +16,12 @@ from vlmhb.cards.sources import yaml_files
 from vlmhb.config.resolve import Roots, resolve
 from vlmhb.console import Console
 from vlmhb.contracts import BenchmarkCard, EngineName, EvaluationRow, Place, ResolvedEvaluation, RunConfig
-from vlmhb.engines.detect import detect_engine
-from vlmhb.engines.users import task_user
 from vlmhb.errors import BadCard, ErrorList, VlmhbError
-from vlmhb.execution.jobs import Chain, prepare_job
-from vlmhb.execution.session import Session, StopSignal, stop_on_signals
-from vlmhb.execution.stages import make_artifact
-from vlmhb.facts import FactFinder
-from vlmhb.kit import Kit
-from vlmhb.modelcard import ModelCard, TaskType
-from vlmhb.plan.planner import plan_prepare
-from vlmhb.progress import make_progress
+from vlmhb.preparing import NOBODY, sealed_inputs
 from vlmhb.request import card_folders, raise_all
-from vlmhb.schedulers.local import LocalScheduler
-from vlmhb.store.view import WorkspaceView
-from vlmhb.store.workspace import Workspace
 
 NAME = "benchmarks-check"
-# Takes every task and is never asked: the check ends before inference.
-NOBODY = ModelCard(
-    name=NAME, framework="none", interface="openai", tasks=get_args(TaskType), base_url="http://localhost"
-)
+BY_NAME = NOBODY.model_copy(update={"name": NAME})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,34 +52,19 @@ def check(asked: Check, *, console: Console) -> Checked:
     evaluation, registry = _resolve(asked)
     for warning in evaluation.warnings:
         console.warn(warning)
-    workspace = Workspace.open(asked.workspace)
-    engine = detect_engine(asked.engine or "auto")
-    kit = Kit.collect()
-    finder = FactFinder(workspace=workspace, engine=engine, kit=kit, registry=registry, warn=console.warn)
-    chain = Chain(evaluation=evaluation, facts=finder.facts(evaluation))
-    view = WorkspaceView(workspace)
-    planned = plan_prepare(evaluation, chain.facts, view)
-    stop = StopSignal()
-    with make_progress(console=console) as progress, stop_on_signals(stop):
-        session = Session(
-            run_id=NAME,
-            workspace=workspace,
-            view=view,
-            engine=engine,
-            scheduler=LocalScheduler(),
-            kit_path=kit.write(workspace.root / "cache" / "kits"),
-            user=task_user(),
-            progress=progress,
-            stop=stop,
-        )
-        manifest = make_artifact(session, planned, lambda: prepare_job(chain), evaluation_id=evaluation.id)
-    artifact = workspace.artifact("prepare", manifest.fingerprint)
-    warnings = tuple(str(text) for text in manifest.extra.get("warnings", ()))
+    inputs = sealed_inputs(
+        evaluation,
+        registry=registry,
+        workspace=asked.workspace,
+        engine=asked.engine,
+        console=console,
+        called=NAME,
+    )
     return Checked(
         benchmark=evaluation.benchmark,
         path=evaluation.dataset_path,
-        artifact=artifact.folder,
-        findings=read_findings(artifact.out, warnings=warnings),
+        artifact=inputs.artifact.folder,
+        findings=read_findings(inputs.artifact.out, warnings=inputs.warnings),
     )
 
 
@@ -119,7 +88,7 @@ def _resolve(asked: Check) -> tuple[ResolvedEvaluation, Registry]:
         dataset_path=data,
         limit=asked.limit,
     )
-    registry = replace(registry, models=(NOBODY,))
+    registry = replace(registry, models=(BY_NAME,))
     config = RunConfig(path=target, rows=(row,))
     roots = Roots(config_dir=Path.cwd(), cwd=Path.cwd())
     resolved = resolve(config, registry=registry, roots=roots, workspace=asked.workspace)

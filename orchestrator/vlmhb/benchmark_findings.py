@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from vlmhb_stages.contracts import ImageRef, Label, Sample
+from vlmhb_stages.contracts import ImageRef, Label, Message, Sample
 
 SHOWN_PROBLEMS = 5  # of each kind
 SHOWN_SAMPLES = 3
@@ -174,17 +174,20 @@ def _one(sample: Sample, *, label: Label) -> Shown:
 
 
 def sent_messages(sample: Sample) -> list[dict[str, Any]]:
-    """The messages of the request; an image stands for the data URL of its bytes. Images go first, as the driver
-    puts them, into the first message of the user."""
-    messages: list[dict[str, Any]] = [message.model_dump() for message in sample.messages]
-    if sample.images and all(message["role"] != "user" for message in messages):
-        messages.append({"role": "user", "content": ""})
-    first = next((message for message in messages if message["role"] == "user"), None)
-    if first is not None and sample.images:
-        text = first["content"]
-        parts = [{"type": "image_url", "image": _image(image)} for image in sample.images]
-        first["content"] = [*parts, *([{"type": "text", "text": text}] if text else [])]
-    return messages
+    """The messages of the request; an image stands for the data URL of its bytes. As the driver puts them, images go
+    before the text of their message."""
+    groups = list(zip(sample.messages, sample.images_by_message, strict=True))
+    if sample.images and not any(images for _, images in groups):
+        groups.append((Message(role="user", content=""), sample.images))
+    return [_sent(message, images) for message, images in groups]
+
+
+def _sent(message: Message, images: Sequence[ImageRef]) -> dict[str, Any]:
+    if not images:
+        return {"role": message.role, "content": message.content}
+    text = [{"type": "text", "text": message.content}] if message.content else []
+    parts = [{"type": "image_url", "image": _image(image)} for image in images]
+    return {"role": message.role, "content": [*parts, *text]}
 
 
 def _image(image: ImageRef) -> dict[str, Any]:

@@ -11,9 +11,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from pydantic.config import JsonDict
-from vlmhb_stages.specs import Decoding, Overflow, RateLimit, RetryPolicy, Slo, UnpackLimits
+from vlmhb_stages.specs import (
+    Decoding,
+    Overflow,
+    Price,
+    PromptConfig,
+    RateLimit,
+    RetryPolicy,
+    Slo,
+    UnpackLimits,
+)
 
 from vlmhb.modelcard import Frozen, ModelCard, TaskType
+from vlmhb.pricing.machines import MachinePrices
 
 LoaderName = Literal[
     "annotation",
@@ -103,6 +113,7 @@ class BenchmarkCard(Frozen):
     headline: str | None = None
     averages: tuple[str, ...] = ()
     max_tokens: int | None = None
+    response_schema: dict[str, Any] | None = None  # of samples that bring none
     hub: HubCard | None = None
     description: str = ""
     languages: tuple[str, ...] = ()
@@ -161,6 +172,7 @@ class EvaluationRow(Frozen):
     base_url: str | None = Field(default=None, json_schema_extra=runtime)
     api_key: str | None = Field(default=None, json_schema_extra=runtime)
     docker_image: str | None = Field(default=None, json_schema_extra=semantic)
+    model_params: str | None = Field(default=None, json_schema_extra=semantic)  # a JSON object
     weights: str | None = Field(default=None, json_schema_extra=semantic)
     answers_file: str | None = Field(default=None, json_schema_extra=semantic)
     metrics_profile: str | None = Field(default=None, json_schema_extra=semantic)
@@ -171,7 +183,7 @@ class EvaluationRow(Frozen):
     few_shot: str | None = Field(default=None, json_schema_extra=semantic)  # file of examples
     few_shot_n: int | None = Field(default=None, ge=1, json_schema_extra=semantic)
     chain_of_thought: str | None = Field(default=None, json_schema_extra=semantic)
-    response_schema: str | None = Field(default=None, json_schema_extra=semantic)  # JSON schema file
+    response_schema: str | None = Field(default=None, json_schema_extra=semantic)  # file, or JSON itself
     fallbacks: tuple[str, ...] | None = Field(default=None, json_schema_extra=semantic)  # model names
     overflow: tuple[str, ...] | None = Field(default=None, json_schema_extra=semantic)
     max_image_side: int | None = Field(default=None, ge=16, json_schema_extra=semantic)
@@ -190,13 +202,14 @@ class Budgets(Frozen):
     run: float | None = Field(default=None, ge=0)
     day: float | None = Field(default=None, ge=0)
     evaluation: float | None = Field(default=None, ge=0)  # for each one without a budget of its own
+    currency: str | None = None  # as written with an amount; None: that of the price table
 
 
 class Alerts(Frozen):
     """Who is told when a budget reaches 50, 80, 95 or 100 %."""
 
     command: tuple[str, ...] = ()  # argv; the message is a JSON object on its standard input
-    webhook: str | None = None  # URL; the message is POSTed as JSON
+    webhook: str | None = None  # URL or secret:NAME; the message is POSTed as JSON
 
 
 class RunConfig(Frozen):
@@ -242,6 +255,12 @@ class ResolvedEvaluation(Frozen):
     prompts: dict[str, str] = {}
     system_prompt: str | None = None
     prompt: str | None = None
+    prompt_config: PromptConfig | None = None
+    prompt_source: str = ""  # where `prompt_config` stands, for messages
+    few_shot: Path | None = None  # file of examples, absolute
+    chain_of_thought: str | None = None  # the sentence
+    response_schema: dict[str, Any] | None = None  # the row's, in place of the samples' own
+    default_response_schema: dict[str, Any] | None = None  # the card's
     decoding: Decoding
     retry: RetryPolicy
     concurrency: int
@@ -264,5 +283,10 @@ class ResolvedEvaluation(Frozen):
     warmup: int = 0
     slo: Slo = Slo()
     rate: RateLimit = RateLimit()
-    budget: float | None = None  # of this evaluation
+    budget: float | None = None  # of this evaluation, in the currency of the price table
+    price: Price | None = (
+        None  # of `model`; prices and budgets never change an answer, so they identify nothing
+    )
+    fallback_prices: tuple[Price | None, ...] = ()  # in the order of `fallbacks`
+    machine: MachinePrices | None = None  # of the machines that run a model of ours
     warnings: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path, PurePosixPath
 
 from vlmhb.contracts import ResolvedEvaluation
@@ -57,6 +58,22 @@ def referenced_files(evaluation: ResolvedEvaluation) -> tuple[str, ...] | None:
     except LoaderError:
         return (path.name,)
     return tuple(sorted(name for name in names if _is_inside(name)))
+
+
+def example_files(path: Path) -> tuple[str, ...]:
+    """A file of worked examples and the images that it names; `prepare` says what is wrong in it."""
+    names = {path.name}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            data = json.loads(line)
+        except ValueError:
+            continue
+        images = (data.get("images"), data.get("image")) if isinstance(data, dict) else ()
+        for value in images:
+            names |= {
+                item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)
+            }
+    return tuple(sorted(name for name in names if name and _is_inside(name)))
 
 
 def _is_inside(name: str) -> bool:

@@ -110,6 +110,30 @@ class NotInForce(VlmhbError):
     code = "VHB110"
 
 
+class BadPrices(VlmhbError):
+    """A price table that is not there or cannot be used."""
+
+    code = "VHB120"
+
+
+class NoPrice(VlmhbError):
+    """A budget that could not be kept, because nobody says what the model costs."""
+
+    code = "VHB121"
+
+
+class BadPrompts(VlmhbError):
+    """A prompt template or a file of prompts that cannot be used."""
+
+    code = "VHB111"
+
+
+class LeakedExample(VlmhbError):
+    """A worked example that is one of the samples that it should help with."""
+
+    code = "VHB112"
+
+
 # --- 2xx cards and names -----------------------------------------------------------------------
 
 
@@ -247,6 +271,13 @@ class ModelFailed(VlmhbError):
 
     code = "VHB502"
     exit_code = ExitCode.FAILURES
+
+
+class BudgetReached(VlmhbError):
+    """A budget is used up: the rest of the samples waits until it is raised."""
+
+    code = "VHB506"
+    exit_code = ExitCode.BUDGET
 
 
 class Interrupted(VlmhbError):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vlmhb.cards import Registry
 from vlmhb.contracts import FoundMetric, ResolvedEvaluation
-from vlmhb.dataset_files import dataset_mount, referenced_files
+from vlmhb.dataset_files import dataset_mount, example_files, referenced_files
 from vlmhb.engines.base import Engine, ImageSpec
 from vlmhb.errors import BadDataset, VlmhbError
 from vlmhb.images.resolve import resolve_image
@@ -59,6 +59,7 @@ class FactFinder:
             weights_sha256=self._optional(evaluation.weights),
             package_sha256=self._optional(model.code_path),
             answers_sha256=self._optional(evaluation.answers_file),
+            few_shot_sha256=self._examples(evaluation.few_shot),
             metric_versions=self.metrics(evaluation),
             backend_images=self.backends(evaluation),
         )
@@ -94,6 +95,14 @@ class FactFinder:
 
     def backends(self, evaluation: ResolvedEvaluation) -> dict[str, ImageSpec]:
         return {backend.image: self.image(backend.image) for backend in backends_of(evaluation)}
+
+    def _examples(self, path: Path | None) -> str | None:
+        """Of the file and of the images that it names: the file's own name does not count."""
+        if path is None:
+            return None
+        names = example_files(path)
+        files = self.tree(path.parent, names=names).files
+        return sha256_json({"" if name == path.name else name: digest for name, digest in files.items()})
 
     def _optional(self, path: Path | None) -> str | None:
         return self.tree(path).sha256 if path is not None else None

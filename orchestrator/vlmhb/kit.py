@@ -66,8 +66,15 @@ STAGE_CODE: dict[str, tuple[str, ...]] = {
         "vlmhb_benchmarks/loaders/csvfile.py",
     ),
 }
-# Interfaces with modules of their own, named after them; a change there leaves the answers of the others valid.
-INTERFACES = ("rapidocr", "tesseract", "upstream")
+# Interfaces with modules of their own, by the start of their names: a change there leaves the answers of others valid.
+INTERFACES = {
+    "rapidocr": "rapidocr",
+    "tesseract": "tesseract",
+    "transformers": "transformers",
+    "server": "launch",
+    "command": "command",
+    "upstream": "upstream",
+}
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,7 @@ class Kit:
 
     def interface_sha(self, interface: str) -> str:
         """Hash over the server and this interface's own modules."""
-        others = tuple(f"vlmhb_models/{name}" for name in INTERFACES if name != interface)
+        others = tuple(f"vlmhb_models/{name}" for key, name in INTERFACES.items() if key != interface)
         names = [
             name
             for name in self.hashes

@@ -22,10 +22,13 @@ class Outcome:
     counts: dict[str, int] = field(default_factory=dict)
     stage: str | None = None
     error: VlmhbError | None = None
+    over_budget: VlmhbError | None = None  # what it has answered counts; the rest waits for more money
 
     def fail(self, error: VlmhbError, *, stage: str) -> None:
         interrupted = error.exit_code == ExitCode.INTERRUPTED
         self.status = "interrupted" if interrupted else "failed"
+        if error.exit_code == ExitCode.BUDGET:
+            self.status = "partial"
         self.error, self.stage = error, stage
 
     @property
@@ -36,16 +39,18 @@ class Outcome:
 
     def summary(self) -> dict[str, Any]:
         """As in run.json and in the last line of `vlmhb run --json`."""
-        return {"id": self.id, "status": self.status, "counts": self.counts, "failure": self.failure}
+        stopped = {"over_budget": self.over_budget.line()} if self.over_budget else {}
+        told = {"id": self.id, "status": self.status, "counts": self.counts, "failure": self.failure}
+        return {**told, **stopped}
 
 
 def exit_code_of(outcomes: Sequence[Outcome], *, others: Sequence[VlmhbError] = ()) -> ExitCode:
-    """Interrupted beats all, then a broken contract; 3 only when nothing at all could start.
+    """Interrupted beats all, then a broken contract, then a budget; 3 only when nothing at all could start.
 
     `others`: errors of no one evaluation, such as rows that could not be read or a report that failed."""
-    ended = [outcome.error for outcome in outcomes if outcome.error is not None]
+    ended = [error for outcome in outcomes for error in (outcome.error, outcome.over_budget) if error]
     codes = {error.exit_code for error in (*ended, *others)}
-    for code in (ExitCode.INTERRUPTED, ExitCode.CONTRACT):
+    for code in (ExitCode.INTERRUPTED, ExitCode.CONTRACT, ExitCode.BUDGET):
         if code in codes:
             return code
     started = [outcome for outcome in outcomes if outcome.error is None or outcome.manifests]

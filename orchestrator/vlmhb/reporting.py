@@ -12,13 +12,14 @@ from vlmhb_stages.specs import ReportEvaluation, ReportSpec
 
 from vlmhb.contracts import ResolvedEvaluation
 from vlmhb.engines.base import Mount
-from vlmhb.execution.jobs import Chain, network_of
+from vlmhb.execution.jobs import Chain, network_of, urls_of
 from vlmhb.execution.session import Session
 from vlmhb.execution.stages import StageJob, make_artifact
 from vlmhb.outcomes import Outcome
 from vlmhb.plan.fingerprint import report_identity
 from vlmhb.plan.model import Facts, PlannedStage
 from vlmhb.plan.planner import plan_stage
+from vlmhb.reported_costs import MoneyState, cost_info, price_provenance, resource_info
 from vlmhb.runs import RunRecord
 from vlmhb.store.manifest import Manifest
 from vlmhb.store.view import WorkspaceView
@@ -34,15 +35,23 @@ def make_report(
     *,
     facts: Mapping[str, Facts],
     outcomes: Sequence[Outcome],
+    money: MoneyState | None = None,
 ) -> None:
     """Every evaluation is in it, those that could not start as well: those have no `facts`.
 
     `outcomes` are in the order of `evaluations`. Raises a `VlmhbError` when the report cannot be made."""
+    money = money or MoneyState()
     told = [
-        _evaluation(session, evaluation, facts.get(evaluation.id), outcome, number=number)
+        _evaluation(session, evaluation, facts.get(evaluation.id), outcome, number=number, money=money)
         for number, (evaluation, outcome) in enumerate(zip(evaluations, outcomes, strict=True))
     ]
-    spec = ReportSpec(run_id=record.id, title=record.id, evaluations=tuple(told))
+    spec = ReportSpec(
+        run_id=record.id,
+        title=record.id,
+        evaluations=tuple(told),
+        currency=money.currency,
+        budgets=money.budgets,
+    )
     mounts = [_mounts(session, outcome, number=number) for number, outcome in enumerate(outcomes)]
     made = {item.id: {stage: m.fingerprint for stage, m in item.manifests.items()} for item in outcomes}
     results = {item.id: {stage: m.groups for stage, m in item.manifests.items()} for item in outcomes}
@@ -89,13 +98,19 @@ def _mounts(session: Session, outcome: Outcome, *, number: int) -> list[Mount]:
 
 
 def _evaluation(
-    session: Session, evaluation: ResolvedEvaluation, facts: Facts | None, outcome: Outcome, *, number: int
+    session: Session,
+    evaluation: ResolvedEvaluation,
+    facts: Facts | None,
+    outcome: Outcome,
+    *,
+    number: int,
+    money: MoneyState,
 ) -> ReportEvaluation:
     folders = {
         name: f"/vlmhb/in/e/{number}/{name}" if stage in outcome.manifests else None
         for name, stage in STAGE_FOLDERS.items()
     }
-    info = _info(session, evaluation, facts, outcome)
+    info = {**_info(session, evaluation, facts, outcome), **cost_info(evaluation, outcome, money=money)}
     inferred = outcome.manifests.get("infer")
     info["provenance"] = _provenance(evaluation, facts, inferred, session=session) if facts else {}
     return ReportEvaluation(id=outcome.id, info=info, **folders)
@@ -105,8 +120,8 @@ def _network(session: Session, evaluation: ResolvedEvaluation, facts: Facts | No
     """Also of an inference that failed: it had its network all the same. Empty when it never started."""
     if facts is None or "prepare" not in outcome.manifests:
         return ""
-    url = Chain(evaluation=evaluation, facts=facts).url
-    return network_of(url, container=session.engine.isolation == "container")
+    urls = urls_of(Chain(evaluation=evaluation, facts=facts))
+    return network_of(urls, container=session.engine.isolation == "container")
 
 
 def _info(
@@ -137,6 +152,9 @@ def _info(
         "warnings": warnings,
         "tags": list(evaluation.row.tags or ()),
         "peak_rss_mib": inferred.extra.get("server_peak_memory_mib") if inferred else None,
+        "mode": evaluation.mode,
+        "slo": evaluation.slo.model_dump(mode="json"),
+        **resource_info(inferred.extra.get("resources") if inferred else None),
     }
 
 
@@ -158,4 +176,5 @@ def _provenance(
         "gpus": inferred.extra.get("gpus", []) if inferred else [],
         "seed": evaluation.row.seed or 0,
         "decoding": evaluation.decoding.model_dump(mode="json"),
+        **price_provenance(evaluation),
     }

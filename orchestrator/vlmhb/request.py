@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +14,8 @@ from vlmhb.contracts import EngineName, ResolvedEvaluation, RunConfig
 from vlmhb.errors import ErrorList, NoRows, SecretInConfig, VlmhbError
 from vlmhb.facts import STAGES_IMAGE, server_image
 from vlmhb.plan.metrics import backends_of
+from vlmhb.pricing.asked import MoneyOptions, price_run
+from vlmhb.pricing.table import PriceTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,21 +27,27 @@ class Request:
     engine: EngineName | None = None
     keep_going: bool = False
     limit: int | None = None
-    jobs: int = 1
+    jobs: int | None = None
+    sample_hz: float = 2.0
     cards: tuple[Path, ...] = ()
     vlm_base: Path | None = None
     starts: bool = True  # False: only a plan is wanted
+    money: MoneyOptions = field(default_factory=MoneyOptions)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """`errors` are those of rows that `--keep-going` left out. `cards`: the folders that names came from."""
+    """`errors` are those of rows that `--keep-going` left out. `cards`: the folders that names came from.
+
+    `warnings` are about prices and budgets."""
 
     config: RunConfig
     evaluations: tuple[ResolvedEvaluation, ...]
     registry: Registry
     errors: tuple[VlmhbError, ...]
     cards: tuple[Path, ...]
+    prices: PriceTable | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def resolve_request(request: Request) -> Asked:
@@ -66,12 +74,15 @@ def resolve_request(request: Request) -> Asked:
         raise_all(errors)
     if not resolved.evaluations:
         raise NoRows("there is nothing to evaluate", where=str(request.config))
+    priced = price_run(config, resolved.evaluations, options=request.money, workspace=request.workspace)
     return Asked(
-        config=config,
-        evaluations=tuple(resolved.evaluations),
+        config=priced.config,
+        evaluations=priced.evaluations,
         registry=registry,
         errors=tuple(errors),
         cards=folders,
+        prices=priced.table,
+        warnings=priced.warnings,
     )
 
 

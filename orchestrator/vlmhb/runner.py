@@ -13,23 +13,26 @@ from pathlib import Path
 from vlmhb_stages.contracts import InferSummary
 
 from vlmhb import secrets
-from vlmhb.engines.base import ImageSpec, Mount
 from vlmhb.errors import Interrupted, VlmhbError
 from vlmhb.execution.changes import with_changed_rows
 from vlmhb.execution.faults import shown
 from vlmhb.execution.jobs import Answered, Chain, evaluate_job, infer_job, prepare_job, score_job
-from vlmhb.execution.servers import ModelServer, code_target, model_server
+from vlmhb.execution.money import Money
+from vlmhb.execution.paying import over_budget
+from vlmhb.execution.schedule import Group, groups_of, lanes
+from vlmhb.execution.server_config import request_of
+from vlmhb.execution.servers import ServerGroup, model_server
 from vlmhb.execution.session import Session
 from vlmhb.execution.stages import StageJob, make_artifact
+from vlmhb.execution.verdict import STOPPED_BY_BUDGET
 from vlmhb.outcomes import Outcome, within_policy
 from vlmhb.plan.fingerprint import model_identity
 from vlmhb.plan.metrics import BackendPlan, backends_of
 from vlmhb.plan.model import PlannedStage
 from vlmhb.plan.planner import plan_evaluate, plan_infer, plan_prepare, plan_score
-from vlmhb.resources.gpus import choose_gpus
+from vlmhb.resources.need import need_of
 from vlmhb.runs import RunRecord
 from vlmhb.store.files import read_json
-from vlmhb.store.hashing import sha256_json
 from vlmhb.store.manifest import Manifest
 
 STAGE_WORKERS = 2
@@ -41,25 +44,40 @@ class _Shared:
     """What evaluations of one model share: its server, once the first of them has needed it."""
 
     stack: ExitStack
-    server: ModelServer | None = None
+    server: ServerGroup | None = None
 
 
 class Runner:
-    """One run over its chains. Outcomes are by evaluation id; `faults` are those of no one evaluation."""
+    """One run over its chains. Outcomes are by evaluation id; `faults` are those of no one evaluation.
 
-    def __init__(self, session: Session, chains: Sequence[Chain], *, jobs: int = 1) -> None:
+    `jobs`: models that infer at the same time; None: one on each GPU, and one beside them that needs none."""
+
+    def __init__(
+        self,
+        session: Session,
+        chains: Sequence[Chain],
+        *,
+        jobs: int | None = None,
+        money: Money | None = None,
+    ) -> None:
         self._session = session
         self._chains = chains
         self._jobs = jobs
+        self._money = money or Money()
         self._record = RunRecord(session.workspace, session.run_id)
         self.outcomes = {chain.evaluation.id: Outcome(id=chain.evaluation.id) for chain in chains}
         self.faults: list[VlmhbError] = []
 
     def run(self) -> None:
         """To the end; every failure is in `outcomes` or `faults`."""
-        with ThreadPoolExecutor(STAGE_WORKERS) as stages, ThreadPoolExecutor(self._jobs) as models:
+        with ExitStack() as pools:
+            stages = pools.enter_context(ThreadPoolExecutor(STAGE_WORKERS))
             self._wait(stages.submit(self._guard, chain, "prepare", self._prepare) for chain in self._chains)
-            self._wait(models.submit(self._infer_group, group, stages) for group in self._groups())
+            futures: list[Future[None]] = []
+            for lane in lanes(self._groups(), session=self._session, jobs=self._jobs):
+                models = pools.enter_context(ThreadPoolExecutor(lane.workers))
+                futures += [models.submit(self._infer_group, group.chains, stages) for group in lane.groups]
+            self._wait(futures)
 
     def rescore(self, sealed: Mapping[str, Mapping[str, Manifest]]) -> None:
         """Evaluate answers that are there: `sealed` are `prepare` and `infer` by evaluation id."""
@@ -113,16 +131,11 @@ class Runner:
         self.outcomes[name].manifests[planned.name] = manifest
         return manifest
 
-    def _groups(self) -> list[list[Chain]]:
-        """Chains of the same model together, in order of first appearance: a model is loaded once."""
-        groups: dict[str, list[Chain]] = {}
-        for chain in self._chains:
-            if self.outcomes[chain.evaluation.id].error is None:
-                key = sha256_json([_identity(chain), chain.evaluation.row.gpus, chain.evaluation.base_url])
-                groups.setdefault(key, []).append(chain)
-        return list(groups.values())
+    def _groups(self) -> list[Group]:
+        ready = {name: one.manifests["prepare"] for name, one in self.outcomes.items() if one.error is None}
+        return groups_of(self._chains, session=self._session, prepared=ready)
 
-    def _infer_group(self, chains: list[Chain], stages: ThreadPoolExecutor) -> None:
+    def _infer_group(self, chains: Sequence[Chain], stages: ThreadPoolExecutor) -> None:
         pending: list[Future[None]] = []
         with ExitStack() as stack:
             shared = _Shared(stack=stack)
@@ -139,42 +152,34 @@ class Runner:
         must_run = planned.decision != "reuse"
         image = chain.facts.model_image
         if must_run and shared.server is None and image is not None:
-            shared.server = shared.stack.enter_context(self._server(chain, image=image))
+            shared.server = shared.stack.enter_context(
+                model_server(session, request_of(chain, image=image), need=need_of(evaluation))
+            )
         with ExitStack() as private:
+            beside = private.enter_context(
+                self._money.inference(
+                    evaluation, artifact=str(planned.fingerprint), server=shared.server, session=session
+                )
+            )
             folder: Path | None = None
-            if must_run and chain.url is not None and evaluation.api_key is not None:
-                folder = private.enter_context(_api_key(evaluation.api_key, user=session.user))
+            if must_run and chain.secrets:
+                folder = private.enter_context(_api_keys(chain.secrets, user=session.user))
             job = partial(
                 infer_job,
                 chain,
                 fingerprint=planned.fingerprint,
                 session=session,
                 prepared=prepared,
-                server=shared.server,
+                server=beside,
                 secrets=folder,
             )
             try:
-                self._make(chain, planned, job)
+                made = self._make(chain, planned, job)
+                if made.extra.get(STOPPED_BY_BUDGET):
+                    outcome = self.outcomes[evaluation.id]
+                    outcome.status, outcome.over_budget = "partial", over_budget(beside, where=evaluation.id)
             finally:
                 self._count(chain, fingerprint=str(planned.fingerprint))
-
-    def _server(self, chain: Chain, *, image: ImageSpec) -> AbstractContextManager[ModelServer]:
-        evaluation, model = chain.evaluation, chain.evaluation.model
-        mounts = []
-        if evaluation.weights is not None:
-            mounts.append(Mount(source=evaluation.weights, target="/vlmhb/in/weights"))
-        if model.code_path is not None:
-            mounts.append(Mount(source=model.code_path, target=code_target(model.code_path)))
-        return model_server(
-            self._session,
-            model=model,
-            identity=sha256_json(_identity(chain)),
-            image=image,
-            mounts=tuple(mounts),
-            weights=str(evaluation.weights) if evaluation.weights else None,
-            gpus=choose_gpus(asked=evaluation.row.gpus, count=model.gpus, where=str(evaluation.row.place)),
-            batch_size=evaluation.row.batch_size,
-        )
 
     def _count(self, chain: Chain, *, fingerprint: str) -> None:
         """Also for an inference that was interrupted: the driver leaves a summary when it is let to its end."""
@@ -227,6 +232,10 @@ def _identity(chain: Chain) -> dict[str, object]:
     return model_identity(chain.evaluation, chain.facts)
 
 
-def _api_key(reference: str, *, user: str) -> AbstractContextManager[Path]:
-    value = secrets.lookup(reference, env=os.environ, home=Path.home())
-    return secrets.delivered({"api_key": value}, user=user)
+def _api_keys(references: Mapping[str, str], *, user: str) -> AbstractContextManager[Path]:
+    """`references`: `secret:NAME` by the file that holds it."""
+    values = {
+        file: secrets.lookup(reference, env=os.environ, home=Path.home())
+        for file, reference in references.items()
+    }
+    return secrets.delivered(values, user=user)

@@ -25,8 +25,8 @@ RESOLVED = "resolved.json"
 
 
 def run_id_of(config: RunConfig, *, engine: str, overrides: Mapping[str, Any]) -> str:
-    """`<config stem>-<8 hex>`: the same rows give the same run, wherever the file lies."""
-    rows = [row.model_dump(mode="json", exclude={"place"}) for row in config.rows]
+    """`<config stem>-<8 hex>`: the same rows give the same run, wherever the file lies; so does a raised budget."""
+    rows = [row.model_dump(mode="json", exclude={"place", "budget"}) for row in config.rows]
     return f"{config.path.stem}-{sha256_json([rows, engine, dict(overrides)])[:8]}"
 
 

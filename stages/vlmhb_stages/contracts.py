@@ -5,9 +5,10 @@ One JSON object a line, UTF-8, `\n` line ends. What a stage is told to do stands
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 CONTRACT_VERSION = 1
 
@@ -58,10 +59,13 @@ class SampleError(Record):
 
 
 class Message(Record):
-    """One chat message. Images go into the first user message, in `Sample.images` order, before the text."""
+    """One chat message. `images`: how many of `Sample.images`, taken in order, stand in it before its text.
+
+    Where no message says so, all images go into the first user message."""
 
     role: Literal["system", "user", "assistant"]
     content: str
+    images: int | None = None
 
 
 class Sample(Record):
@@ -73,7 +77,51 @@ class Sample(Record):
     metadata: dict[str, str] = {}
     choices: tuple[str, ...] | None = None
     response_schema: dict[str, Any] | None = None
+    prompt_sha256: str | None = None  # the version of the prompt: see `inputs/prompts.jsonl`
     error: SampleError | None = None  # the input itself is unusable (bad_image): never sent, counted
+
+    @model_validator(mode="after")
+    def _every_image_has_its_message(self) -> Sample:
+        counts = [message.images for message in self.messages if message.images is not None]
+        if counts and sum(counts) != len(self.images):
+            raise ValueError(f"its messages take {sum(counts)} images, the sample has {len(self.images)}")
+        return self
+
+    def image_counts(self, images: int) -> tuple[int, ...]:
+        """How many of `images` each message holds: all in the first user message where no message says it."""
+        if any(message.images is not None for message in self.messages):
+            return tuple(message.images or 0 for message in self.messages)
+        roles = [message.role for message in self.messages]
+        first = roles.index("user") if "user" in roles else None
+        return tuple(images if i == first else 0 for i in range(len(roles)))
+
+    @property
+    def images_by_message(self) -> tuple[tuple[ImageRef, ...], ...]:
+        left = iter(self.images)
+        return tuple(tuple(islice(left, count)) for count in self.image_counts(len(self.images)))
+
+    @property
+    def own_images(self) -> tuple[ImageRef, ...]:
+        """Those that the sample itself asks about, without those of worked examples before it."""
+        counts = [message.images or 0 for message in self.messages if message.role == "user"]
+        if all(message.images is None for message in self.messages):
+            return self.images
+        return self.images[len(self.images) - counts[-1] :] if counts else ()
+
+
+class PromptVersion(Record):
+    """One line of `inputs/prompts.jsonl`: what `prompt_sha256` is the hash of, and how many samples it asks.
+
+    `system` and `user` are templates as written; `{question}` stands for the question of the dataset itself.
+    `examples` is the sha256 of the worked examples before the question."""
+
+    sha256: str
+    samples: int
+    system: str | None = None
+    user: str
+    language: Literal["plain", "jinja"] = "plain"
+    examples: str | None = None
+    chain_of_thought: str | None = None
 
 
 class Label(Record):
@@ -107,6 +155,7 @@ class Prediction(Record):
     adjusted: tuple[str, ...] = ()  # what was sent differently from what was asked: `images at 50 %` ...
     error: SampleError | None = None
     server: str | None = None
+    prompt_sha256: str | None = None  # the sample's, so that answers can be grouped by version of the prompt
     fallback: str | None = None  # the place or model that answered instead of the one asked for
     imported_from: str | None = (
         None  # fingerprint of the artifact whose record this is, or the tool that an answers file came from
@@ -240,7 +289,8 @@ class InferSummary(Record):
 
     contract_version: int = CONTRACT_VERSION
     counts: Counts
-    imported: int = 0
+    imported: int = 0  # answers that were not asked for, those of the response cache included
+    cached: int = 0  # of them, from the response cache
     requests: int = 0  # requests sent by this attempt of the stage
     wall_s: float = 0.0  # this attempt only
     errors: dict[str, int] = {}  # error kind -> samples

@@ -47,6 +47,11 @@ class Journal:
         self._synced = clock()
         self._dirty = False
 
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return self._end
+
     def append(self, line: str) -> int:
         """Writes one line (without its newline) and returns its offset.
 

@@ -20,11 +20,29 @@ class UnpackLimits(Record):
     max_ratio: float = 200.0  # unpacked over packed; the first 256 MiB are free
 
 
+class PromptPair(Record):
+    """Templates of the system and the user message; None: the next in line decides. An empty system prompt is none."""
+
+    system: str | None = None
+    user: str | None = None
+
+
+class PromptConfig(Record):
+    """Jinja templates by kind of sample. For each message alone the first that is given counts: `fixed`, then
+    `questions["<doc_class> <question_type>"]`, `questions["<question_type>"]`, `classes["<doc_class>"]`, `default`;
+    after them what the benchmark itself says."""
+
+    fixed: PromptPair = PromptPair()
+    questions: dict[str, PromptPair] = {}
+    classes: dict[str, PromptPair] = {}
+    default: PromptPair = PromptPair()
+
+
 class PrepareSpec(Record):
     """Reads `/vlmhb/in/dataset` (ro); writes `out/inputs/{samples.jsonl,media.json,media/}` and
     `out/labels/labels.jsonl`.
 
-    `media.json` is `{"mode": "mount", "root": "<folder relative to the dataset>"}` when that folder holds image
+    Also `out/inputs/prompts.jsonl` (PromptVersion). `media.json` is `{"mode": "mount", "root": "<folder relative to the dataset>"}` when that folder holds image
     files only (so it can be mounted into `infer` as it is), else `{"mode": "copy"}` with the files in `media/`.
     """
 
@@ -39,6 +57,13 @@ class PrepareSpec(Record):
     template: str | None = None  # around the question: `{question}` is replaced, nothing else
     prompts: dict[str, str] = {}  # prompt collection: "<doc_class> <question_type>" -> prompt
     system_prompt: str | None = None
+    prompt_config: PromptConfig | None = None
+    prompt_source: str = ""  # the file of `prompt_config`, for messages
+    few_shot: str | None = None  # /vlmhb/in/few_shot/<name>: worked examples, one JSON object a line
+    few_shot_n: int | None = None  # None: all of them; with a seed other than 0 they are drawn
+    chain_of_thought: str | None = None  # sentence that ends each question
+    response_schema: dict[str, Any] | None = None  # in place of the samples' own
+    default_response_schema: dict[str, Any] | None = None  # for samples without one of their own
     filter_doc_class: str | None = None
     filter_question_type: str | None = None
     limit: int | None = None
@@ -287,6 +312,8 @@ class ReportSpec(Record):
     run_id: str
     title: str
     evaluations: tuple[ReportEvaluation, ...]
+    currency: str | None = None  # of all costs
+    budgets: dict[str, dict[str, float]] = {}  # run, day: {limit, spent}
 
 
 StageSpec = Annotated[

@@ -40,8 +40,11 @@ def bare_world(tmp_path: Path) -> World:
         (HEAD + "pages;page-model;=1+1\n", "VHB104: '=1+1' is not a whole number"),
         (HEAD + f"{'x' * 5000};page-model;1\n", "VHB201: no benchmark 'xxx"),
         ('dataset;model_name\npages;"page\nmodel\u200b2"\n', r"VHB201: no model 'page\nmodel\u200b2'"),
-        ("dataset;model_name;budget\npages;page-model;5 USD\n", "VHB110: budgets are not enforced"),
-        ("dataset;model_name;replicas\npages;page-model;2\n", "VHB110: this version starts one model server"),
+        ("dataset;model_name;budget\npages;page-model;5 $\n", "VHB104: budget '5 $' is not an amount"),
+        (
+            "dataset;model_name;replicas\npages;page-model;0\n",
+            "VHB104: replicas must be greater than or equal to 1",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(bare_world: World, text: str | bytes, said: str) -> None:
@@ -65,10 +68,11 @@ def test_ten_thousand_mistakes_do_not_flood_the_terminal(bare_world: World) -> N
     assert lines[-1] == "VHB001: 9900 more errors are not shown; hint: mend the first ones"
 
 
-def test_a_budget_for_the_whole_run_is_refused(bare_world: World) -> None:
-    value = {"budget": 5, "evaluations": [{"dataset": "pages", "model_name": "page-model"}]}
+def test_a_budget_for_an_unknown_scope_is_refused(bare_world: World) -> None:
+    value = {"budget": {"runs": 5}, "evaluations": [{"dataset": "pages", "model_name": "page-model"}]}
     (line,) = refused(bare_world, json.dumps(value), name="my.json")
-    assert line.startswith("VHB110: budgets are not enforced in this version")
+    assert line.startswith("VHB103: a budget has no scope 'runs'")
+    assert line.endswith("hint: did you mean 'run'?")
 
 
 @pytest.mark.parametrize("data", ["\ufeff\ufeff" + HEAD, "sep=;\r\n" + HEAD, "\ufeffsep=;\n" + HEAD])

@@ -92,11 +92,15 @@ def test_doctor_names_each_trouble_with_a_remedy(tmp_path: Path) -> None:
 
 
 def test_doctor_lists_gpus() -> None:
-    smi = (0, "GPU-1111, NVIDIA H100\nGPU-2222, NVIDIA H100\n", "")
+    table = "0, GPU-1111, NVIDIA H100, 81559, 559, 550.54\n1, GPU-2222, NVIDIA H100, 81559, [N/A], 550.54\n"
+    smi = (0, table, "")
     found = [
         check.detail for check in doctor_checks(run=answers(**{"nvidia-smi": smi})) if check.name == "gpus"
     ]
-    assert found == ["GPU-1111, NVIDIA H100; GPU-2222, NVIDIA H100"]
+    assert found == [
+        "0 GPU-1111 NVIDIA H100, 79.6 GiB, 79.1 GiB free; 1 GPU-2222 NVIDIA H100, 79.6 GiB "
+        "(driver 550.54, nvidia-smi)"
+    ]
 
 
 def test_cgroup_kind(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from vlmhb.engines.base import ContainerTask, ImageSpec, Limits
+from vlmhb.engines.base import ContainerTask, ImageSpec, Limits, Usage
 from vlmhb.engines.cgroups import Cgroup, LiveLimits, find_cgroup
 from vlmhb.engines.container_limits import missing_limits
+from vlmhb.engines.usage import cgroup_usage
 
 PID = 4321
 MIB = 1 << 20
@@ -127,3 +128,38 @@ def test_what_was_not_asked_is_not_missed(tmp_path: Path) -> None:
     cgroup = find_cgroup(PID, marker="c1", proc=tmp_path / "proc", sys=tmp_path / "sys")
     bridge = {"HostConfig": {"NetworkMode": "bridge", "ReadonlyRootfs": True}}
     assert missing_limits(free, inspected=bridge, cgroup=cgroup, status=tmp_path / "gone") == ()
+
+
+def test_use_of_resources_by_a_cgroup_of_each_kind(tmp_path: Path) -> None:
+    own = "sys/machine.slice/libpod-c1.scope/container"
+    blkio = "8:0 Read 3145728\n8:0 Write 1048576\n8:0 Total 4194304\n8:16 Read 1048576\nTotal 5242880"
+    new = v2(tmp_path / "2")
+    tree(
+        tmp_path / "1",
+        {
+            f"proc/{PID}/cgroup": "4:memory:/docker/c1\n2:cpu,cpuacct:/docker/c1\n1:blkio:/docker/c1",
+            "sys/cpu,cpuacct/docker/c1/cpuacct.usage": "1500000000",
+            "sys/memory/docker/c1/memory.usage_in_bytes": str(100 * MIB),
+            "sys/memory/docker/c1/memory.stat": f"cache 1\ninactive_file 7\ntotal_inactive_file {40 * MIB}",
+            "sys/blkio/docker/c1/blkio.throttle.io_service_bytes": blkio,
+        },
+    )
+    tree(
+        tmp_path / "2",
+        {
+            f"{own}/cpu.stat": "usage_usec 2500000\nuser_usec 1",
+            f"{own}/memory.current": str(50 * MIB),
+            f"{own}/memory.stat": f"anon 1\ninactive_file {20 * MIB}",
+            f"{own}/io.stat": "8:0 rbytes=2097152 wbytes=1048576 rios=3\n8:16 rbytes=1048576 wbytes=0",
+        },
+    )
+    old = find_cgroup(PID, marker="c1", proc=tmp_path / "1/proc", sys=tmp_path / "1/sys")
+    assert old is not None and new is not None
+    assert cgroup_usage(old) == Usage(cpu_s=1.5, rss_mib=60, read_mib=4, written_mib=1)
+    assert cgroup_usage(new) == Usage(cpu_s=2.5, rss_mib=30, read_mib=3, written_mib=1)
+
+
+def test_use_that_the_kernel_does_not_count_is_not_told(tmp_path: Path) -> None:
+    bare = v2(tmp_path)
+    assert bare is not None
+    assert cgroup_usage(bare) == Usage()

@@ -16,7 +16,9 @@ ENGINES: dict[str, Engine] = {
     "docker": ContainerEngine(name="docker"),
     "podman": ContainerEngine(name="podman", ulimits=("nofile=20000:20000",)),
     "podman-rootless": ContainerEngine(name="podman", rootless=True, limits_work=False),
-    "process": ProcessEngine(cut_network=("unshare", "--net", "--"), state=Path("/state"), user="0:0"),
+    "process": ProcessEngine(
+        cut_network=("unshare", "--net", "--"), state=Path("/state"), user="0:0", library_path="/usr/lib/wsl/lib"
+    ),
 }
 DRIVER = ContainerTask(
     name="vlmhb-infer-0123abcd",

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vlmhb.engines.base import ContainerTask, Handle, ImageSpec, RenderedTask, TaskExit
+from vlmhb.engines.base import ContainerTask, Handle, ImageSpec, RenderedTask, TaskExit, Usage
 from vlmhb.execution.session import Session
+from vlmhb.progress.view import Counted
 from vlmhb.schedulers.local import LocalScheduler
 from vlmhb.store.view import WorkspaceView
 from vlmhb.store.workspace import Workspace
@@ -52,6 +53,9 @@ class ScriptedHandle:
 
     def peak_memory_mib(self) -> float | None:
         return self._peak
+
+    def usage(self) -> Usage | None:
+        return None
 
     def verify(self) -> tuple[str, ...]:
         return ()
@@ -99,8 +103,11 @@ class QuietProgress:
     def stage_started(self, evaluation_id: str, stage: str, reason: str) -> None:
         self.told.append(("started", evaluation_id, stage, reason))
 
-    def update(self, evaluation_id: str, **counts: Any) -> None:
-        self.told.append(("update", evaluation_id, str(counts["done"])))
+    def update(self, evaluation_id: str, counted: Counted) -> None:
+        self.told.append(("update", evaluation_id, str(counted.done)))
+
+    def usage(self, device: str, text: str) -> None:
+        self.told.append(("usage", device, text))
 
     def stage_ended(self, evaluation_id: str, stage: str, outcome: str, detail: str) -> None:
         self.told.append(("ended", evaluation_id, stage, outcome))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import threading
 from collections.abc import Callable
@@ -11,17 +13,16 @@ from pathlib import Path
 import pytest
 from scripted import IMAGE, ScriptedEngine, ScriptedHandle, make_session, ticking
 from vlmhb.engines.base import ContainerTask, Handle, TaskExit
-from vlmhb.errors import Interrupted
-from vlmhb.execution.servers import (
-    EXIT_LOAD_FAILED,
-    FAILED,
-    MAX_IDLE_RESTARTS,
-    SOCKETS,
-    ModelServer,
-    model_server,
-)
+from vlmhb.errors import BadCard, Interrupted
+from vlmhb.execution.replica import EXIT_LOAD_FAILED, FAILED, LONG_LIFE_S, MAX_IDLE_RESTARTS
+from vlmhb.execution.server_config import ServerRequest, server_command, write_config
+from vlmhb.execution.servers import SOCKETS, ServerGroup, model_server
 from vlmhb.execution.session import Session
-from vlmhb.modelcard import ModelCard
+from vlmhb.modelcard import ModelCard, ServerCard
+from vlmhb.resources.gpus import Gpu, Inventory
+from vlmhb.resources.leases import LeaseDesk
+from vlmhb.resources.need import GpuNeed
+from vlmhb.resources.pool import GpuPool
 
 CARD = ModelCard(name="m", framework="F", interface="python", class_path="a:B", tasks=("ocr",))
 
@@ -35,17 +36,26 @@ def private_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def server(session: Session) -> AbstractContextManager[ModelServer]:
-    return model_server(
-        session,
-        model=CARD,
-        identity="c" * 64,
-        image=IMAGE,
-        mounts=(),
-        weights=None,
-        gpus=("GPU-1", "GPU-2"),
-        batch_size=None,
+def gpus_of(session: Session, *uuids: str) -> GpuPool:
+    found = tuple(
+        Gpu(index=str(n), uuid=uuid, name="Pretended", memory_mib=8192, used_mib=100)
+        for n, uuid in enumerate(uuids)
     )
+    inventory = Inventory(gpus=found, source="nvml")
+    desk = LeaseDesk(folder=session.workspace.root / "leases")
+    return GpuPool(find=lambda: inventory, env={}, desk=desk)
+
+
+def server(
+    session: Session,
+    *,
+    card: ModelCard = CARD,
+    copies: int = 1,
+    batch: int | None = None,
+    asked: tuple[str, ...] = (),
+) -> AbstractContextManager[ServerGroup]:
+    request = ServerRequest(model=card, identity="c" * 64, image=IMAGE, batch_size=batch)
+    return model_server(session, request, need=GpuNeed(model="m", copies=copies, asked=asked))
 
 
 def dies(code: int, *, says: str = "") -> Callable[[ContainerTask], Handle]:
@@ -69,19 +79,20 @@ def test_it_starts_with_the_first_stage_that_runs_and_ends_with_its_group(
     handle = ScriptedHandle([], peak=321.5)
     engine = ScriptedEngine({"server": [runs(handle)]})
     session = make_session(tmp_path, engine)
-    with server(session) as one:
+    session = dataclasses.replace(session, gpus=gpus_of(session, "GPU-1", "GPU-2"))
+    with server(session, asked=("1", "GPU-1")) as one:
         assert engine.started == []
         one.begin()
         one.tick()
         one.tick()
         (task,) = engine.started
-        assert task.gpus == ("GPU-1", "GPU-2")
+        assert task.gpus == ("GPU-2", "GPU-1")
         assert folder_of(task).stat().st_mode & 0o777 == 0o700
         assert one.facts() == {
             "server_restarts": 0,
             "not_enforced": [],
             "server_peak_memory_mib": 321.5,
-            "gpus": ["GPU-1", "GPU-2"],
+            "gpus": ["GPU-2", "GPU-1"],
             "warnings": [],
         }
     assert handle.calls == ["stop"]
@@ -182,8 +193,8 @@ def test_memory_kills_are_told(tmp_path: Path) -> None:
 
 
 def test_a_log_without_end_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vlmhb.execution.servers.MAX_LOG", 1000)
-    monkeypatch.setattr("vlmhb.execution.servers.KEPT_LOG", 100)
+    monkeypatch.setattr("vlmhb.execution.server_log.MAX_LOG", 1000)
+    monkeypatch.setattr("vlmhb.execution.server_log.KEPT_LOG", 100)
     engine = ScriptedEngine({"server": [runs(ScriptedHandle([]))]})
     session = make_session(tmp_path, engine)
     with server(session) as one:
@@ -237,3 +248,193 @@ def test_folders_of_dead_owners_are_swept_and_those_of_the_living_are_not(
     with server(make_session(tmp_path, ScriptedEngine())):
         pass
     assert sorted(private_tmp.iterdir()) == sorted([living, elsewhere])
+
+
+REPLICAS = 3
+
+
+def of(number: int, task: ContainerTask) -> bool:
+    return task.name.endswith(f"-{number}")
+
+
+def test_replicas_have_a_socket_folder_and_gpus_each(tmp_path: Path) -> None:
+    handles = [ScriptedHandle([], peak=float(n)) for n in range(REPLICAS)]
+    engine = ScriptedEngine({"server": [runs(handle) for handle in handles]})
+    session = make_session(tmp_path, engine)
+    uuids = [f"GPU-{n}" for n in range(6)]
+    session = dataclasses.replace(session, gpus=gpus_of(session, *uuids))
+    with server(session, copies=REPLICAS, asked=tuple(uuids)) as group:
+        group.begin()
+        group.tick()
+        assert [task.gpus for task in engine.started] == [
+            ("GPU-0", "GPU-1"),
+            ("GPU-2", "GPU-3"),
+            ("GPU-4", "GPU-5"),
+        ]
+        mounts = {mount.target: mount.source for mount in group.mounts()}
+        assert mounts == {f"/vlmhb/sock/{n}": folder_of(engine.started[n]) for n in range(REPLICAS)}
+        assert len({task.name for task in engine.started}) == REPLICAS
+        assert set(group.handles()) == {"server-0", "server-1", "server-2"}
+        facts = group.facts()
+        assert facts["gpus"] == uuids
+        assert facts["server_peak_memory_mib"] == 2.0
+    assert [handle.calls for handle in handles] == [["terminate", "stop"]] * REPLICAS
+
+
+def test_a_replica_that_keeps_dying_is_given_up_and_the_others_go_on(tmp_path: Path) -> None:
+    engine = ScriptedEngine({"server": []})
+
+    def start(task: ContainerTask) -> Handle:
+        return dies(41)(task) if of(1, task) else ScriptedHandle([])
+
+    engine.scripts["server"] = [start] * 20
+    session = make_session(tmp_path, engine, clock=ticking(10.0))
+    with server(session, copies=2) as group:
+        group.begin()
+        for done in range(1, 40):
+            group.tick()
+            group.on_event({"type": "progress", "done": done})  # of the other one
+        folders = {mount.target: mount.source for mount in group.mounts()}
+        assert (folders["/vlmhb/sock/1"] / FAILED).read_text().startswith("exit code 41")
+        assert not (folders["/vlmhb/sock/0"] / FAILED).exists()
+        assert sum(of(1, task) for task in engine.started) == MAX_IDLE_RESTARTS + 1
+        facts = group.facts()
+        assert facts["server_restarts"] == MAX_IDLE_RESTARTS
+        assert facts["warnings"] == ["server 1: the model server died 5 time(s): exit code 41"]
+
+
+def test_a_replica_that_lived_long_is_not_dying_in_a_circle(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    engine.scripts["server"] = [lambda task: dies(41)(task) if of(1, task) else ScriptedHandle([])] * 60
+    session = make_session(tmp_path, engine, clock=ticking(LONG_LIFE_S))
+    with server(session, copies=2) as group:
+        group.begin()
+        for _ in range(60):
+            group.tick()
+        assert sum(of(1, task) for task in engine.started) > MAX_IDLE_RESTARTS + 2
+
+
+def test_only_the_replica_that_hangs_is_restarted(tmp_path: Path) -> None:
+    handles = [ScriptedHandle([]), ScriptedHandle([])]
+    engine = ScriptedEngine({"server": [runs(handle) for handle in handles]})
+    with server(make_session(tmp_path, engine), copies=2) as group:
+        group.tick()
+        group.on_event({"type": "restart_server", "server": 1, "reason": "timeout"})
+        group.on_event({"type": "restart_server", "server": 7, "reason": "timeout"})
+        assert [handle.calls for handle in handles] == [[], ["stop"]]
+
+
+def level_of(task: ContainerTask) -> int:
+    config = next(mount.source for mount in task.mounts if mount.target == "/vlmhb/model.json")
+    return int(json.loads(config.read_text()).get("oom_level", 0))
+
+
+def test_memory_that_runs_out_lowers_the_batch_where_the_card_allows_it(tmp_path: Path) -> None:
+    levels: list[int] = []
+
+    def start(task: ContainerTask) -> Handle:
+        levels.append(level_of(task))
+        return ScriptedHandle([TaskExit(code=137, reason="oom")] if len(levels) < 3 else [])
+
+    engine = ScriptedEngine({"server": [start] * 5})
+    card = CARD.model_copy(update={"on_oom": ("batch",)})
+    with server(make_session(tmp_path, engine, clock=ticking(100.0)), card=card, batch=16) as group:
+        for _ in range(8):
+            group.tick()
+        assert levels == [0, 1, 2]
+        assert "max_batch lowered to 4: the model server ran out of memory" in group.facts()["warnings"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB",
+        "ValueError: No available memory for the cache blocks.",
+    ],
+)
+def test_gpu_memory_that_runs_out_at_the_load_is_tried_with_less(tmp_path: Path, words: str) -> None:
+    levels: list[int] = []
+
+    def start(task: ContainerTask) -> Handle:
+        levels.append(level_of(task))
+        log = next((tmp_path / "workspace" / "cache" / "servers").glob("*.log"))
+        with log.open("a") as file:
+            file.write(words if len(levels) == 1 else "ready")
+        return ScriptedHandle([TaskExit(code=EXIT_LOAD_FAILED, reason="exit")] if len(levels) == 1 else [])
+
+    engine = ScriptedEngine({"server": [start] * 5})
+    card = CARD.model_copy(update={"on_oom": ("batch",)})
+    with server(make_session(tmp_path, engine, clock=ticking(100.0)), card=card) as group:
+        for _ in range(5):
+            group.tick()
+        assert levels == [0, 1]
+        told = "max_batch lowered to 1/2 of the model's: the model server ran out of memory"
+        assert told in group.facts()["warnings"]
+
+
+def test_a_card_that_says_nothing_about_memory_is_left_as_it_is(tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    engine.scripts["server"] = [lambda _: ScriptedHandle([TaskExit(code=137, reason="oom")])] * 9
+    with server(make_session(tmp_path, engine, clock=ticking(100.0)), batch=16) as group:
+        for _ in range(5):
+            group.tick()
+        assert {level_of(task) for task in engine.started} == {0}
+        assert not any("max_batch" in text for text in group.facts()["warnings"])
+
+
+def test_a_server_that_the_driver_calls_out_of_memory_starts_again_with_less(tmp_path: Path) -> None:
+    engine = ScriptedEngine({"server": [runs(ScriptedHandle([])), runs(ScriptedHandle([]))]})
+    card = CARD.model_copy(update={"on_oom": ("batch",)})
+    with server(make_session(tmp_path, engine, clock=ticking(100.0)), card=card, batch=8) as group:
+        group.tick()
+        group.on_event({"type": "restart_server", "server": 0, "reason": "oom"})
+        for _ in range(3):
+            group.tick()
+        assert level_of(engine.started[1]) == 1
+
+
+def test_the_config_says_what_serve_has_to_know(tmp_path: Path) -> None:
+    card = ModelCard(
+        name="v",
+        framework="F",
+        interface="server",
+        tasks=("ocr",),
+        server=ServerCard(command=("vllm", "serve", "{weights}"), env={"A": "1"}),
+        concurrency=8,
+        trust_remote_code=True,
+    )
+    request = ServerRequest(
+        model=card, identity="c" * 64, image=IMAGE, weights=True, concurrency=8, batch_size=4
+    )
+    told = json.loads(write_config(tmp_path / "model.json", request, gpus=2, oom_level=1).read_text())
+    assert (told["gpus"], told["oom_level"], told["concurrency"], told["max_batch"]) == (2, 1, 8, 4)
+    assert told["weights"] == "/vlmhb/in/weights"
+    assert told["server"]["command"] == ["vllm", "serve", "{weights}"]
+    assert told["trust_remote_code"] is True
+    assert server_command(request, gpus=2)[:3] == ("python3", "/vlmhb/kit.pyz", "serve")
+
+
+def test_an_image_without_python_runs_the_command_of_the_card(tmp_path: Path) -> None:
+    command = (
+        "/app/llama-server",
+        "-m",
+        "{weights}/m.gguf",
+        "--host",
+        "{socket}",
+        "-np",
+        "{max_batch}",
+        "{}",
+    )
+    card = CARD.model_copy(
+        update={"interface": "server", "server": ServerCard(command=command, python=False)}
+    )
+    request = ServerRequest(model=card, identity="c" * 64, image=IMAGE, weights=True, batch_size=8)
+    assert server_command(request, gpus=0, oom_level=1) == (
+        "/app/llama-server",
+        *("-m", "/vlmhb/in/weights/m.gguf"),
+        *("--host", "/vlmhb/sock/model.sock"),
+        *("-np", "4", "{}"),
+    )
+    deaf = card.model_copy(update={"server": ServerCard(command=("x", "--port", "{port}"), python=False)})
+    with pytest.raises(BadCard, match="does not listen on"):
+        server_command(dataclasses.replace(request, model=deaf), gpus=0)

@@ -49,6 +49,24 @@ def test_another_lock_is_another_environment(tmp_path: Path) -> None:
     assert env_path(make_card(tmp_path / "c", version="2.0"), workspace=tmp_path) != first
 
 
+def test_finish_script_runs_in_the_new_environment_and_counts_for_its_identity(tmp_path: Path) -> None:
+    plain = env_path(make_card(tmp_path / "plain"), workspace=tmp_path)
+    card = make_card(tmp_path / "images")
+    script = Path(card.origin).parent / "finish.py"
+    script.write_text(
+        "import pathlib, sys, vlmhb_demo\npathlib.Path(sys.prefix, 'finished').write_text('yes')\n"
+    )
+    wheels = make_wheel(tmp_path / "wheels").parent
+    built = build_image(
+        card, engine_name="process", wheelhouse=wheels, workspace=tmp_path, log=tmp_path / "log"
+    )
+    assert (Path(built.ref) / "finished").read_text() == "yes"
+    assert Path(built.ref).name != plain.name
+    script.write_text("raise SystemExit('no such library')\n")
+    with pytest.raises(BuildFailed, match="finishing demo: no such library"):
+        build_image(card, engine_name="process", wheelhouse=wheels, workspace=tmp_path, log=tmp_path / "log")
+
+
 def test_a_failed_build_is_one_line_and_leaves_no_image(tmp_path: Path) -> None:
     card = make_card(tmp_path / "images")
     empty = tmp_path / "empty"

@@ -88,6 +88,16 @@ def test_model_without_streaming_sends_its_answer_as_one_piece(ready_server: Rea
     assert [chunk["choices"][0]["delta"].get("content") for chunk in chunks] == ["", "-|q|[]|1024", None]
 
 
+def test_whether_a_stream_was_one_is_in_its_head(ready_server: Ready) -> None:
+    """The first byte of an answer that was complete before tells nothing about the model."""
+    heads = {}
+    for name in ("Echo", "Streamer"):
+        connection = ready_server(name).connection()
+        connection.request("POST", "/v1/chat/completions", body=json.dumps(chat("one two", stream=True)))
+        heads[name] = connection.getresponse().headers["Vlmhb-Stream"]
+    assert heads == {"Echo": "whole", "Streamer": "parts"}
+
+
 def test_error_inside_a_stream_is_told_and_not_finished(ready_server: Ready) -> None:
     served = ready_server("Streamer")
     payloads = streamed(served, chat("one boom"))

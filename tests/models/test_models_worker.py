@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from vlmhb_models.base import Generation, GenerationRequest, Message, ModelInterface
-from vlmhb_models.server.worker import Job, ModelRaised, Worker
+from vlmhb_models.server.checking import ModelRaised
+from vlmhb_models.server.jobs import Job
+from vlmhb_models.server.worker import Worker
 
 WAIT_S = 30.0
 

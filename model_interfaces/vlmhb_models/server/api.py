@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from vlmhb_models.base import Generation
+from vlmhb_models.base import Generation, Part
 
 Json = dict[str, Any]
 
@@ -61,6 +61,18 @@ class Envelope:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
         return self._object("chat.completion.chunk", choices=[choice])
 
+    def part_chunk(self, part: Part, *, running_usage: bool) -> Json:
+        body = self.chunk(delta={"content": part.text})
+        if running_usage and part.output_tokens is not None:
+            body["usage"] = {"completion_tokens": part.output_tokens}
+        return body
+
+    def last_chunk(self, generation: Generation) -> Json:
+        body = self.chunk(delta={}, finish_reason=generation.finish_reason)
+        if generation.extra:
+            body["vlmhb"] = generation.extra
+        return body
+
     def usage_chunk(self, generation: Generation) -> Json:
         body = self._object("chat.completion.chunk", choices=[])
         body["usage"] = usage(generation)
@@ -82,7 +94,10 @@ def usage(generation: Generation) -> Json | None:
     if prompt is None and completion is None:
         return None
     total = None if prompt is None or completion is None else prompt + completion
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
+    counts: Json = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
+    if generation.image_tokens is not None:
+        counts["prompt_tokens_details"] = {"image_tokens": generation.image_tokens}
+    return counts
 
 
 def model_list(*, name: str, interface: str, created: int, details: Json) -> Json:

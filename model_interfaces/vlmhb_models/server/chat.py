@@ -23,6 +23,7 @@ class ChatRequest:
     generation: GenerationRequest
     stream: bool
     include_usage: bool
+    running_usage: bool = False  # token counts with every part (vLLM's `continuous_usage_stats`)
 
 
 def parse_chat(raw: bytes, *, fetch: Fetch = fetch_image) -> ChatRequest:
@@ -40,7 +41,8 @@ def parse_chat(raw: bytes, *, fetch: Fetch = fetch_image) -> ChatRequest:
         model=_model(body),
         generation=_generation(body, messages=messages, images=images),
         stream=_flag(body, "stream"),
-        include_usage=_flag(options, "include_usage") if isinstance(options, Mapping) else False,
+        include_usage=_option(options, "include_usage"),
+        running_usage=_option(options, "continuous_usage_stats"),
     )
 
 
@@ -152,6 +154,10 @@ def _number(body: Mapping[str, Any], key: str, *, default: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise invalid(f"{key}: {value!r} is not a number")
     return value
+
+
+def _option(options: Any, key: str) -> bool:
+    return isinstance(options, Mapping) and _flag(options, key)
 
 
 def _flag(body: Mapping[str, Any], key: str) -> bool:

@@ -26,13 +26,27 @@ class UpstreamSpec:
 
 
 @dataclass(frozen=True)
+class VendorSpec:
+    """A vendor's server: its command with placeholders, and where it answers. See `launch.py`."""
+
+    command: tuple[str, ...]
+    port: int = 8000
+    health: str = "/health"
+    metrics: str | None = "/metrics"  # read by the driver, through the relay
+    python: bool = True
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ServeConfig:
     """One model server. All paths are `/vlmhb/...` paths and are resolved on use. Times in seconds."""
 
     name: str
-    interface: str  # rapidocr | tesseract | upstream | python
+    interface: str  # rapidocr | tesseract | transformers | server | command | upstream | python
     class_path: str | None = None
     upstream: UpstreamSpec | None = None
+    server: VendorSpec | None = None  # interface `server`
+    command: tuple[str, ...] = ()  # interface `command`
     path: str | None = None  # folder or wheel with the user's code, put on sys.path
     params: dict[str, Any] = field(default_factory=dict)
     weights: str | None = None
@@ -41,10 +55,18 @@ class ServeConfig:
     host: str = "127.0.0.1"
     concurrency: int = 1  # threads that call the model at the same time
     max_batch: int | None = None  # upper limit; None = what the interface says
+    oom_level: int = 0  # how often memory has run out: each time halves the batch
+    on_oom: tuple[str, ...] = ()  # what the card lets be lowered when memory runs out: batch, images
+    gpus: int = 0  # how many were promised; proved before anything is loaded
+    trust_remote_code: bool = False  # Python code that comes with the weights may run
     batch_window_s: float = 0.01  # how long a first request waits for others to share its batch
     max_body_bytes: int = 256 * 1024 * 1024
     grace_s: float = 5.0  # for requests in flight after SIGTERM
     failed_linger_s: float = 2.0  # how long a failed load is still told on /health before the exit
+
+    def lowered(self, batch: int) -> int:
+        """`batch` after what memory has allowed so far, at least 1."""
+        return max(1, batch >> self.oom_level)
 
 
 def parse_config(data: Mapping[str, Any]) -> ServeConfig:
@@ -53,12 +75,16 @@ def parse_config(data: Mapping[str, Any]) -> ServeConfig:
     known = {item.name for item in fields(ServeConfig)}
     _check_keys(values, known=known, required=("name", "interface"), where="config")
     if isinstance(values.get("upstream"), Mapping):
-        upstream = dict(values["upstream"])
-        upstream_known = {item.name for item in fields(UpstreamSpec)}
-        _check_keys(
-            upstream, known=upstream_known, required=("module", "class_name"), where="config.upstream"
+        upstream = _block(
+            values["upstream"], of=UpstreamSpec, required=("module", "class_name"), name="upstream"
         )
         values["upstream"] = UpstreamSpec(**upstream)
+    if isinstance(values.get("server"), Mapping):
+        server = _block(values["server"], of=VendorSpec, required=("command",), name="server")
+        values["server"] = VendorSpec(
+            **{**server, "command": _words(server["command"], name="server.command")}
+        )
+    values["command"] = _words(values.get("command") or (), name="command")
     config = ServeConfig(**values)
     if config.socket is None and config.port is None:
         raise LoadError("config: one of `socket` and `port` is needed")
@@ -79,6 +105,17 @@ def read_config(path: str) -> ServeConfig:
     if not isinstance(data, dict):
         raise LoadError(f"config {file}: an object is needed")
     return parse_config(data)
+
+
+def _block(value: Mapping[str, Any], *, of: type, required: tuple[str, ...], name: str) -> dict[str, Any]:
+    _check_keys(value, known={item.name for item in fields(of)}, required=required, where=f"config.{name}")
+    return dict(value)
+
+
+def _words(value: Any, *, name: str) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(word, str) for word in value):
+        raise LoadError(f"config: {name} is a list of words, not {value!r:.60}")
+    return tuple(value)
 
 
 def _check_keys(values: Mapping[str, Any], *, known: set[str], required: tuple[str, ...], where: str) -> None:

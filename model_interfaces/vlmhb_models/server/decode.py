@@ -16,13 +16,15 @@ def decode_rgb(data: bytes, *, max_side: int) -> Image:
 
     Raises `BadImage`."""
     from PIL import Image as pillow
-    from PIL import ImageOps
+    from PIL import ImageOps, UnidentifiedImageError
 
     pillow.MAX_IMAGE_PIXELS = None  # the size was checked when the sample was prepared
     try:
         with pillow.open(io.BytesIO(data)) as opened:
             opened.draft("RGB", (max_side, max_side))
             image = _rgb(ImageOps.exif_transpose(opened))
+    except UnidentifiedImageError as error:  # its own text names an address in memory
+        raise BadImage("the image cannot be decoded: no format that is known here") from error
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for files it cannot read
         raise BadImage(f"the image cannot be decoded: {error}") from error
     if max(image.size) > max_side:

@@ -25,9 +25,11 @@ from vlmhb_models.server.api import (
     unavailable,
 )
 from vlmhb_models.server.chat import ChatRequest, parse_chat
+from vlmhb_models.server.checking import ModelRaised
 from vlmhb_models.server.config import ServeConfig
 from vlmhb_models.server.inflight import InFlight
-from vlmhb_models.server.worker import Job, ModelRaised, Worker
+from vlmhb_models.server.jobs import Job
+from vlmhb_models.server.worker import Worker
 
 DRAIN_BLOCK = 1 << 20  # bytes read at once from a body that is refused
 
@@ -118,13 +120,13 @@ class ChatHandler(BaseHTTPRequestHandler):
         try:
             for piece in job.pieces():
                 if not begun:
-                    self._begin_stream(envelope)
+                    self._begin_stream(envelope, whole=isinstance(piece, Generation))
                 if isinstance(piece, Generation):
                     if not begun:  # a model without own streaming: its whole answer is the only piece
                         self._event(envelope.chunk(delta={"content": piece.text}))
                     self._end_stream(piece, envelope=envelope, include_usage=chat.include_usage)
                 else:
-                    self._event(envelope.chunk(delta={"content": piece}))
+                    self._event(envelope.part_chunk(piece, running_usage=chat.running_usage))
                 begun = True
         except ModelRaised as raised:
             if not begun:
@@ -132,16 +134,18 @@ class ChatHandler(BaseHTTPRequestHandler):
             self._event(_refusal(raised.error).body())
             self._finish_chunks()
 
-    def _begin_stream(self, envelope: Envelope) -> None:
+    def _begin_stream(self, envelope: Envelope, *, whole: bool) -> None:
+        """`whole`: the answer was complete before its first byte was sent, so that byte's time tells nothing."""
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Cache-Control", "no-cache")
         self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Vlmhb-Stream", "whole" if whole else "parts")
         self.end_headers()
         self._event(envelope.chunk(delta={"role": "assistant", "content": ""}))
 
     def _end_stream(self, generation: Generation, *, envelope: Envelope, include_usage: bool) -> None:
-        self._event(envelope.chunk(delta={}, finish_reason=generation.finish_reason))
+        self._event(envelope.last_chunk(generation))
         if include_usage:
             self._event(envelope.usage_chunk(generation))
         self._chunk(DONE)

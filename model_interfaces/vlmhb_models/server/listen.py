@@ -66,6 +66,27 @@ def listen_unix(path: Path, *, handler: Handler) -> UnixServer:
     return server
 
 
+def bind_unix(path: Path) -> socket.socket:
+    """A listening socket at `path`, with the same care, for a server that is not of this module."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with short_path(path) as address:
+            _remove_stale(path, address=address)
+            listening.bind(address)
+        listening.listen(BACKLOG)
+        path.chmod(0o666)
+    except OSError as error:
+        listening.close()
+        raise LoadError(f"cannot listen on {path}: {error.strerror or error}") from error
+    return listening
+
+
+def remove_stale(path: Path) -> None:
+    """Makes room at `path` for somebody else's listening socket. Raises `LoadError` when it is in use."""
+    with short_path(path) as address:
+        _remove_stale(path, address=address)
+
+
 @contextmanager
 def short_path(path: Path) -> Iterator[str]:
     """A name of `path` that fits into a socket address, valid inside the block.

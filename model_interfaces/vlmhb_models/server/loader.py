@@ -23,12 +23,20 @@ def build_model(config: ServeConfig) -> ModelInterface:
         from vlmhb_models.upstream import UpstreamModel
 
         return UpstreamModel(config)
+    if config.interface == "transformers":
+        from vlmhb_models.transformers import TransformersModel
+
+        return TransformersModel(trust_remote_code=config.trust_remote_code, gpus=config.gpus)
+    if config.interface == "command":
+        from vlmhb_models.command import CommandModel
+
+        return CommandModel(config)
     if config.interface == "python":
         if not config.class_path:
             raise LoadError("interface python: class_path is missing", hint="give module:Class")
         return _own_class(config.class_path)
     if config.interface not in BUILT_IN:
-        names = ", ".join([*BUILT_IN, "upstream", "python"])
+        names = ", ".join([*BUILT_IN, "transformers", "server", "command", "upstream", "python"])
         raise LoadError(f"interface {config.interface!r} is not served", hint=f"known: {names}")
     return _own_class(BUILT_IN[config.interface])
 

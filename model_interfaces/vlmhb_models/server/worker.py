@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import operator
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from vlmhb_models.base import Generation, GenerationRequest, LoadError, ModelInterface
+from vlmhb_models.base import Generation, LoadError, ModelInterface, Part
+from vlmhb_models.server.batching import answer_batch, asker, streams_batches
+from vlmhb_models.server.checking import ModelRaised, check_generation, check_text, describe_error
+from vlmhb_models.server.jobs import Job
 
 log = logging.getLogger(__name__)
-
-
-class ModelRaised(Exception):
-    """Carries what the model raised, so that it cannot be taken for an error of the server's own."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-        super().__init__(describe_error(error))
-
-
-@dataclass(frozen=True)
-class Job:
-    """A request on its way through the queue; its outcome comes back piece by piece.
-
-    `alive` tells whether the client still waits: nobody computes for one that has gone."""
-
-    request: GenerationRequest
-    stream: bool
-    alive: Callable[[], bool] = lambda: True
-    outcome: queue.SimpleQueue[str | Generation | ModelRaised] = field(default_factory=queue.SimpleQueue)
-
-    def pieces(self) -> Iterator[str | Generation]:
-        """Texts as they come, then the whole `Generation`. Raises `ModelRaised`."""
-        while True:
-            item = self.outcome.get()
-            if isinstance(item, ModelRaised):
-                raise item
-            yield item
-            if isinstance(item, Generation):
-                return
 
 
 @dataclass(frozen=True)
@@ -68,12 +39,17 @@ class Worker:
         concurrency: int = 1,
         max_batch: int | None = None,
         batch_window_s: float = 0.01,
+        oom_level: int = 0,  # how often memory has run out before: each time halves the batch
+        lower_on_oom: bool = False,  # what the card says about batches when memory runs out
+        facts: Mapping[str, Any] | None = None,  # of the machine; told beside the model's own
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.state = LoadState()
         self.settled = threading.Event()  # the state is no longer `loading`
         self._build, self._prepare = build, prepare
         self._concurrency, self._limit = concurrency, max_batch
+        self._facts = dict(facts or {})
+        self._may_lower, self._oom_level, self._size = lower_on_oom, oom_level, 1
         self._window_s, self._clock = batch_window_s, clock
         self._queue: queue.Queue[Job] = queue.Queue()
 
@@ -87,7 +63,9 @@ class Worker:
         model = self._load()
         if model is None:
             return
-        for number in range(1, self._concurrency):
+        # A model that streams batches takes what comes together as one batch.
+        threads = 1 if streams_batches(model) else self._concurrency
+        for number in range(1, threads):
             threading.Thread(target=self._serve, args=(model,), name=f"model-{number}", daemon=True).start()
         self._serve(model)
 
@@ -96,7 +74,7 @@ class Worker:
         try:
             model = self._build()
             self._prepare(model)
-            details = model.describe()
+            details = {**self._facts, **model.describe()}
         except LoadError as error:
             self.state = LoadState(status="failed", reason=str(error), hint=error.hint)
         except (Exception, SystemExit) as error:  # a stranger's code: whatever it raises is its load error
@@ -111,16 +89,23 @@ class Worker:
         return None
 
     def _serve(self, model: ModelInterface) -> None:
-        streams = type(model).stream is not ModelInterface.stream
-        size = max(1, min(model.max_batch, self._limit or model.max_batch))
+        one_by_one = type(model).stream is not ModelInterface.stream and not streams_batches(model)
+        ask = asker(model)
+        self._size = max(1, min(model.max_batch, self._limit or model.max_batch) >> self._oom_level)
         while True:
-            jobs = [job for job in self._take(size) if job.alive()]
-            streamed = [job for job in jobs if job.stream and streams]
-            whole = [job for job in jobs if not (job.stream and streams)]
-            if whole:
-                _answer(model, whole)
+            jobs = [job for job in self._take(self._size) if job.alive()]
+            streamed = [job for job in jobs if job.stream and one_by_one]
+            together = [job for job in jobs if not (job.stream and one_by_one)]
+            if together:
+                answer_batch(ask, together, lower=self._lower)
             for job in streamed:
                 _answer_streaming(model, job)
+
+    def _lower(self, size: int) -> bool:
+        """Memory did not do for `size` requests at once: from now on fewer, where the card allows it."""
+        if self._may_lower:
+            self._size = max(1, min(self._size, size // 2))
+        return self._may_lower
 
     def _take(self, size: int) -> list[Job]:
         """The next job, and up to `size - 1` others that come within the window."""
@@ -134,34 +119,17 @@ class Worker:
         return jobs
 
 
-def _answer(model: ModelInterface, jobs: list[Job]) -> None:
-    """One `generate` call; when a batch raises, each of its requests is tried alone."""
-    try:
-        generations = _all_checked(model.generate([job.request for job in jobs]), expected=len(jobs))
-    except (Exception, SystemExit) as error:  # a stranger's code: it costs this request, not the server
-        if len(jobs) == 1:
-            log.exception("the model raised")
-            jobs[0].outcome.put(ModelRaised(error))
-            return
-        log.exception("the model raised on a batch of %d: each request is tried alone", len(jobs))
-        for job in jobs:
-            _answer(model, [job])
-        return
-    for index, job in enumerate(jobs):
-        job.outcome.put(generations[index])
-
-
 def _answer_streaming(model: ModelInterface, job: Job) -> None:
     parts: list[str] = []
     last: Generation | None = None
     try:
         for piece in model.stream(job.request):
             if isinstance(piece, Generation):
-                last = _checked(piece)
+                last = check_generation(piece)
                 break
-            _check_text(piece)
+            check_text(piece)
             parts.append(piece)
-            job.outcome.put(piece)
+            job.outcome.put(Part(piece))
             if not job.alive():
                 return
     except (Exception, SystemExit) as error:  # as in _answer
@@ -169,43 +137,3 @@ def _answer_streaming(model: ModelInterface, job: Job) -> None:
         job.outcome.put(ModelRaised(error))
         return
     job.outcome.put(last or Generation(text="".join(parts)))
-
-
-def _all_checked(generations: list[Generation], *, expected: int) -> list[Generation]:
-    """A wrong number or kind of answers would give some sample another one's text: refused as a whole."""
-    if not isinstance(generations, (list, tuple)):
-        raise TypeError(f"generate() has to give a list of Generation objects, not {generations!r:.80}")
-    if len(generations) != expected:
-        raise ValueError(f"generate() gave {len(generations)} answers to {expected} requests")
-    return [_checked(generation) for generation in generations]
-
-
-def _checked(generation: Generation) -> Generation:
-    """The same answer with plain counts. Raises what the user is told when it cannot be sent as it is."""
-    if not isinstance(generation, Generation):
-        raise TypeError(f"generate() has to give Generation objects with a str, not {generation!r:.80}")
-    _check_text(generation.text)
-    json.dumps(generation.extra)  # raises TypeError, ValueError
-    return replace(
-        generation,
-        input_tokens=_count(generation.input_tokens, name="input_tokens"),
-        output_tokens=_count(generation.output_tokens, name="output_tokens"),
-    )
-
-
-def _check_text(text: str) -> None:
-    if not isinstance(text, str):
-        raise TypeError(f"generate() has to give Generation objects with a str, not {text!r:.80}")
-    text.encode()  # raises UnicodeEncodeError for half of a surrogate pair, which no request can carry
-
-
-def _count(value: int | None, *, name: str) -> int | None:
-    """NumPy and torch counts become plain ones. Raises `ValueError`, `TypeError`."""
-    count = None if value is None else operator.index(value)
-    if count is not None and count < 0:
-        raise ValueError(f"{name} is {count}")
-    return count
-
-
-def describe_error(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
 
 from vlmhb.contracts import BenchmarkCard, ImageCard, MetricCard
 from vlmhb.errors import UnknownName
@@ -12,6 +14,8 @@ from vlmhb.reading.names import name_hint
 
 from .frameworks import same_framework
 from .tasks import task_type_of
+
+_PACKAGED = Path(str(resources.files("vlmhb_models"))).absolute() / "cards"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +28,9 @@ class Registry:
     metrics: tuple[MetricCard, ...] = ()
 
     def find_model(self, name: str, framework: str | None, *, where: str = "") -> ModelCard:
-        """`framework` may be None when only one model has the name. Raises `UnknownName`."""
+        """`framework` may be None when only one model has the name, or only one that we do not ship.
+
+        Raises `UnknownName`."""
         wanted = name.strip()
         named = [card for card in self.models if card.name == wanted]
         if not named:
@@ -32,6 +38,8 @@ class Registry:
             hint = name_hint(wanted, names) or "vlmhb models list shows all"
             raise UnknownName(f"no model '{wanted}'", where=where, hint=hint)
         found = [card for card in named if not framework or same_framework(card.framework, framework)]
+        if len(found) > 1:
+            found = [card for card in found if not _is_packaged(card)] or found
         if len(found) == 1:
             return found[0]
         theirs = " or ".join(f"'{card.framework}'" for card in named)
@@ -70,6 +78,10 @@ class Registry:
     def find_metric(self, name: str) -> MetricCard | None:
         """A metric of the users' own; None: it may be built in or come from a package."""
         return next((card for card in self.metrics if card.name == name), None)
+
+
+def _is_packaged(card: ModelCard) -> bool:
+    return Path(card.origin).parent == _PACKAGED
 
 
 def has_task(card: BenchmarkCard, task: str) -> bool:

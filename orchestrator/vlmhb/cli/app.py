@@ -18,6 +18,7 @@ from vlmhb.cli import (
     logs,
     look,
     metrics,
+    prompts,
     rescore,
     run,
 )
@@ -68,4 +69,5 @@ catalogue.benchmarks.command("fetch")(benchmarks.fetch)
 app.add_typer(catalogue.benchmarks, name="benchmarks")
 app.add_typer(benchmarks.init, name="init")
 app.add_typer(metrics.metrics, name="metrics")
+app.add_typer(prompts.prompts, name="prompts")
 app.add_typer(images.images, name="images")

@@ -14,6 +14,8 @@ import typer
 if TYPE_CHECKING:
     from vlmhb.application import Prepared, Result
     from vlmhb.errors import VlmhbError
+    from vlmhb.forecast import Forecast
+    from vlmhb.plan.model import PlannedEvaluation
 
 
 @contextmanager
@@ -50,14 +52,52 @@ def introduce(prepared: Prepared) -> None:
     typer.echo(f"run {prepared.run_id} · engine {engine.name} ({words[engine.isolation]})", err=True)
     if prepared.sealed is None:  # else nobody is asked anything
         _tell_networks(prepared)
+        _tell_alerts(prepared)
+
+
+def _tell_alerts(prepared: Prepared) -> None:
+    alerts = prepared.config.alerts
+    if prepared.prices is None:
+        return
+    if alerts.command:
+        typer.echo(f"  alerts: {alerts.command[0]}", err=True)
+    if alerts.webhook is not None:  # its path may be a secret
+        from urllib.parse import urlsplit
+
+        place = urlsplit(alerts.webhook).hostname or alerts.webhook
+        typer.echo(f"  alerts: webhook at {place}, from this host: network egress", err=True)
+
+
+def tell_costs(prepared: Prepared) -> None:
+    """Before a run: what it will probably cost."""
+    if prepared.prices is not None:
+        forecast = foretell(prepared, planned=prepared.plan_of_whole())
+        for line in forecast.lines() if forecast else ():
+            typer.echo(f"  {line}", err=True)
+
+
+def foretell(prepared: Prepared, *, planned: list[PlannedEvaluation]) -> Forecast | None:
+    """None for a run without prices."""
+    from vlmhb.forecast import forecast_of
+
+    if prepared.prices is None:
+        return None
+    return forecast_of(
+        planned,
+        {item.id: item for item in prepared.evaluations},
+        run_id=prepared.run_id,
+        budgets=prepared.config.budget,
+        currency=prepared.prices.currency,
+        workspace=prepared.workspace,
+    )
 
 
 def _tell_networks(prepared: Prepared) -> None:
-    from vlmhb.execution.jobs import network_of
+    from vlmhb.execution.jobs import network_of, urls_of
 
     for asked in prepared.chains:
-        if asked.url is not None:
-            network = network_of(asked.url, container=prepared.engine.isolation == "container")
+        if urls := urls_of(asked):
+            network = network_of(urls, container=prepared.engine.isolation == "container")
             typer.echo(f"  {asked.evaluation.id}: network {network}", err=True)
 
 
@@ -67,8 +107,9 @@ def conclude(result: Result, *, as_json: bool, more: Mapping[str, Any] | None = 
         counts = outcome.counts
         seen = f"{counts['ok']}/{counts['planned']} answered" if counts else "no answers"
         typer.echo(f"{outcome.status:<11} {outcome.id}: {seen}", err=True)
-        if outcome.error is not None:
-            typer.echo(f"  {outcome.error.line()}", err=True)
+        for error in (outcome.error, outcome.over_budget):
+            if error is not None:
+                typer.echo(f"  {error.line()}", err=True)
     if result.report is not None:
         typer.echo(f"report: {os.path.relpath(result.report)}", err=True)
     if as_json:
@@ -97,11 +138,13 @@ def _errors(errors: Iterable[VlmhbError]) -> list[dict[str, str]]:
 
 def print_plan(prepared: Prepared, *, as_json: bool, explain: bool) -> None:
     planned = prepared.plan()
+    forecast = foretell(prepared, planned=planned)
     if as_json:
         value = {
             "run_id": prepared.run_id,
             "engine": prepared.engine.name,
             "evaluations": [item.model_dump(mode="json") for item in planned],
+            "cost": forecast.as_json() if forecast else None,
         }
         typer.echo(json.dumps(value, ensure_ascii=False))
         return
@@ -113,4 +156,6 @@ def print_plan(prepared: Prepared, *, as_json: bool, explain: bool) -> None:
                 typer.echo(f"        fingerprint {stage.fingerprint}")
                 for key, value in sorted(stage.identity.items()):
                     typer.echo(f"        {key}: {json.dumps(value, ensure_ascii=False, sort_keys=True)}")
+    for line in forecast.lines() if forecast else ():
+        typer.echo(line)
     typer.echo("run     report    when any of the above has run, or the report is not there yet")

@@ -39,6 +39,34 @@ RunName = Annotated[
     str | None, typer.Argument(metavar="RUN_ID", help="The newest run if left out.", show_default=False)
 ]
 
+PricesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--prices",
+        metavar="TABLE",
+        envvar="VLMHB_PRICES",
+        help="Price table: a file, or a name in WORKSPACE/prices.",
+    ),
+]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        metavar="AMOUNT",
+        envvar="VLMHB_BUDGET",
+        help="Most that this run may cost: 5, or 5 USD. Goes on after it was raised.",
+    ),
+]
+BudgetDayOption = Annotated[
+    str | None,
+    typer.Option(
+        "--budget-day",
+        metavar="AMOUNT",
+        envvar="VLMHB_BUDGET_DAY",
+        help="Most that all runs of the workspace may cost in one day.",
+    ),
+]
+
 DEFAULT_WORKSPACE = Path("workspace")
 
 KeepGoing = Annotated[
@@ -60,6 +88,9 @@ class RunOptions:
     limit: Limit = None
     cards: CardsOption = None
     vlm_base: VlmBaseOption = None
+    prices: PricesOption = None
+    budget: BudgetOption = None
+    budget_day: BudgetDayOption = None
 
 
 def with_run_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -8,21 +8,41 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vlmhb.cli.ending import conclude, introduce, print_plan, told
+from vlmhb.cli.ending import conclude, introduce, print_plan, tell_costs, told
 from vlmhb.cli.options import DEFAULT_WORKSPACE, RunName, RunOptions, WorkspaceOption, with_run_options
 
 if TYPE_CHECKING:
     from vlmhb.application import Prepared, Request
     from vlmhb.console import Console
 
-Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Models that infer at the same time.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        envvar="VLMHB_JOBS",
+        help="Models that infer at the same time; by default one on each GPU, and one that needs none.",
+    ),
+]
+SampleHz = Annotated[
+    float,
+    typer.Option(
+        "--sample-hz",
+        min=0,
+        max=10,
+        envvar="VLMHB_SAMPLE_HZ",
+        help="How often a second the use of GPUs, CPU, memory and disk is noted; 0 = never.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object as the last line on stdout.")]
 
 
 @with_run_options
 def run(
     options: RunOptions,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    sample_hz: SampleHz = 2.0,
     as_json: AsJson = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would run, as `plan` does.")
@@ -42,7 +62,9 @@ def run(
 
     console = Console()
     with told(as_json=as_json):
-        prepared = _prepare(_request(options, jobs=jobs, starts=not dry_run), console=console)
+        prepared = _prepare(
+            _request(options, jobs=jobs, sample_hz=sample_hz, starts=not dry_run), console=console
+        )
         introduce(prepared)
         if dry_run:
             print_plan(prepared, as_json=as_json, explain=False)
@@ -50,6 +72,7 @@ def run(
         if detach:
             start_detached(RunRecord(prepared.workspace, prepared.run_id), argv=sys.argv)
             return
+        tell_costs(prepared)
         result = application.execute(prepared, console=console, command=sys.argv)
     conclude(result, as_json=as_json)
 
@@ -69,13 +92,16 @@ def plan(
     from vlmhb.console import Console
 
     with told(as_json=as_json):
-        prepared = _prepare(_request(options, jobs=1, starts=False), console=Console())
+        prepared = _prepare(_request(options, starts=False), console=Console())
         introduce(prepared)
         print_plan(prepared, as_json=as_json, explain=explain)
 
 
-def _request(options: RunOptions, *, jobs: int, starts: bool) -> Request:
+def _request(
+    options: RunOptions, *, starts: bool, jobs: int | None = None, sample_hz: float = 2.0
+) -> Request:
     from vlmhb.application import Request
+    from vlmhb.pricing.asked import MoneyOptions
 
     return Request(
         config=options.config,
@@ -84,9 +110,11 @@ def _request(options: RunOptions, *, jobs: int, starts: bool) -> Request:
         keep_going=options.keep_going,
         limit=options.limit,
         jobs=jobs,
+        sample_hz=sample_hz,
         cards=tuple(options.cards or ()),
         vlm_base=options.vlm_base,
         starts=starts,
+        money=MoneyOptions(prices=options.prices, budget=options.budget, budget_day=options.budget_day),
     )
 
 

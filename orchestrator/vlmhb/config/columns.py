@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-Kind = Literal["text", "exact", "bool", "int", "float", "list"]
+Kind = Literal["text", "exact", "bool", "int", "float", "list", "mapping"]
 
-# `exact`: kept as written; `text`: outer blanks do not count. Up to `filter_question_type` these are the
-# prototype's eleven; the rest are ours, on the right.
+# `exact`: kept as written; `text`: outer blanks do not count; `mapping`: text, or a mapping where the file can write
+# one, which becomes JSON. Up to `filter_question_type` these are the prototype's eleven; the rest are ours.
 KINDS: Mapping[str, Kind] = {
     "dataset": "text",
     "task": "text",
@@ -34,17 +34,18 @@ KINDS: Mapping[str, Kind] = {
     "base_url": "text",
     "api_key": "text",
     "docker_image": "text",
+    "model_params": "mapping",
     "weights": "text",
     "answers_file": "text",
     "metrics_profile": "text",
     "error_policy": "text",
     "budget": "text",
     "prompt": "exact",
-    "prompt_config": "text",
+    "prompt_config": "mapping",
     "few_shot": "text",
     "few_shot_n": "int",
     "chain_of_thought": "exact",
-    "response_schema": "text",
+    "response_schema": "mapping",
     "fallbacks": "list",
     "overflow": "list",
     "max_image_side": "int",
@@ -81,17 +82,18 @@ MEANINGS: Mapping[str, str] = {
     "base_url": "URL of an OpenAI-compatible server",
     "api_key": "secret:NAME, never the key itself",
     "docker_image": "image instead of the card's",
+    "model_params": "parameters of the model over the card's, as a mapping (JSON text in a CSV)",
     "weights": "file or folder of weights, instead of the card's",
     "answers_file": "answers to evaluate (with only_evaluate_metrics, or for a replay model)",
     "metrics_profile": "default, or upstream-0.1 for the prototype's numbers",
     "error_policy": "stop, continue or tolerate:N%",
     "budget": "most that this evaluation may cost",
     "prompt": "the prompt for all samples, as text",
-    "prompt_config": "JSON or YAML of prompts: fixed, by doc_class or question_type, default; system and user",
-    "few_shot": "file of worked examples that are shown to the model before each question",
-    "few_shot_n": "how many of the examples",
+    "prompt_config": "prompts by kind of sample: a JSON or YAML file, or the mapping itself",
+    "few_shot": "JSONL file of worked examples that are shown to the model before each question",
+    "few_shot_n": "how many of the examples: the first N, or drawn by seed where there is one",
     "chain_of_thought": "on, off, or the sentence that asks the model to reason first",
-    "response_schema": "file with the JSON schema that answers have to follow",
+    "response_schema": "JSON schema that answers have to follow: a file, or the schema itself",
     "fallbacks": "models behind URLs that are asked, in this order, when the model cannot be reached",
     "overflow": "when a request does not fit: shrink_images, drop_oldest_turns; empty = a typed error",
     "max_image_side": "longest side of an image in pixels; larger ones are sent smaller",

@@ -13,6 +13,8 @@ from vlmhb.contracts import BenchmarkCard, EvaluationRow
 from vlmhb.errors import BadCard, BadValue, MissingValue, NotHonest, UnknownName
 from vlmhb.modelcard import URL_INTERFACES, ModelCard, TaskType
 
+from .datasets import EXAMPLES
+from .modelparams import with_params
 from .problems import Problems, Sources
 from .roots import first_existing
 
@@ -53,6 +55,7 @@ def find_model(problems: Problems, *, sources: Sources) -> FoundModel:
         raise BadCard(f"model '{card.name}': no code at {card.code_path}", where=card.origin)
     if row.docker_image is not None:
         card = card.model_copy(update={"image": row.docker_image})
+    card = with_params(problems, card=card)
     base_url = row.base_url or card.base_url
     if card.interface in URL_INTERFACES and base_url is None:
         what = f"model '{card.name}' needs the URL of its server"
@@ -107,6 +110,8 @@ def _weights(problems: Problems, *, card: ModelCard, sources: Sources) -> Path |
     places = [*sources.roots.beside(name), workspace / "models" / name]
     if row.weights is None and Path(card.origin).is_absolute():
         places.insert(0, Path(card.origin).parent / name)
+    if row.weights is None:
+        places.append(EXAMPLES / name)
     path = first_existing(places)
     if path is None:
         column = "weights" if row.weights is not None else "model_name"

@@ -35,7 +35,7 @@ def selected_pairs(problems: Problems, *, dataset: FoundDataset) -> tuple[Pair, 
 
     Raises `BadValue` for a filter that nothing passes, `BadDataset` when the file cannot be read."""
     row = problems.row
-    needed = row.prompt_collection or row.filter_doc_class or row.filter_question_type
+    needed = row.prompt_collection or row.prompt_config or row.filter_doc_class or row.filter_question_type
     if not needed or dataset.benchmark.loader not in _CHEAP or is_archive(dataset.path):
         return None
     pairs = read_pairs(dataset)

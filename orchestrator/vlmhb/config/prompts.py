@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vlmhb.contracts import EvaluationRow
 from vlmhb.errors import BadValue, ErrorList, MissingPrompts, VlmhbError
+from vlmhb.modelcard import ModelCard, TaskType
 from vlmhb.reading.names import name_hint
 from vlmhb.reading.table import read_table
 from vlmhb.reading.text import read_text
@@ -16,7 +18,7 @@ from .pairs import Pair
 from .problems import Problems
 from .roots import Roots, first_existing
 
-_COLLECTIONS = ("PromptCollections", "PromptCollection")
+COLLECTIONS = ("PromptCollections", "PromptCollection")
 _KEY, _PROMPT = "doc_class_question_type", "prompt"
 
 
@@ -53,6 +55,13 @@ def find_prompts(
     return Prompts(prompts=prompts)
 
 
+def prompt_for(row: EvaluationRow, found: Prompts, *, model: ModelCard, task: TaskType) -> str | None:
+    """What the row says, else what the model was trained on for this kind of task, else the dataset's card."""
+    if row.prompt is not None or row.prompt_collection is not None or row.prompt_config is not None:
+        return found.prompt
+    return model.prompts.get(task, found.prompt)
+
+
 def find_system_prompt(problems: Problems, *, dataset: FoundDataset, roots: Roots) -> str | None:
     """Text of the row's file, else the card's. Raises `BadValue`."""
     name = problems.row.system_prompt
@@ -61,7 +70,7 @@ def find_system_prompt(problems: Problems, *, dataset: FoundDataset, roots: Root
     folders = [base / "SystemPrompts" for base in roots.bases]
     path = first_existing([*(folder / name for folder in folders), *roots.beside(name)])
     if path is None or not path.is_file():
-        hint = name_hint(name, _file_names(folders)) or "put it into SystemPrompts/ or write its path"
+        hint = name_hint(name, file_names(folders)) or "put it into SystemPrompts/ or write its path"
         raise BadValue(f"no system prompt file '{name}'", where=problems.where("system_prompt"), hint=hint)
     return _prompt_text(path)
 
@@ -88,14 +97,13 @@ def read_collection(path: Path) -> dict[str, str]:
 
 def _collection_path(problems: Problems, *, name: str, dataset: FoundDataset, roots: Roots) -> Path:
     task = problems.row.task or dataset.benchmark.task
-    folders = [base / collections for base in roots.bases for collections in _COLLECTIONS]
+    folders = [base / collections for base in roots.bases for collections in COLLECTIONS]
     of_task = [folder / task for folder in folders]
     path = first_existing([*(folder / name for folder in (*of_task, *folders)), *roots.beside(name)])
     if path is None or not path.is_file():
         where = problems.where("prompt_collection")
         hint = (
-            name_hint(name, _file_names(of_task))
-            or f"put it into PromptCollections/{task}/ or write its path"
+            name_hint(name, file_names(of_task)) or f"put it into PromptCollections/{task}/ or write its path"
         )
         raise BadValue(f"no prompt collection '{name}'", where=where, hint=hint)
     return path
@@ -106,7 +114,7 @@ def _prompt_text(path: Path) -> str:
     return read_text(path).replace("\r\n", "\n")
 
 
-def _file_names(folders: Iterable[Path]) -> list[str]:
+def file_names(folders: Iterable[Path]) -> list[str]:
     """Names as a row would write them, relative to the folder."""
     return [
         path.relative_to(folder).as_posix()

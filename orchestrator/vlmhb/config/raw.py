@@ -15,10 +15,10 @@ from .rows import RawRow
 
 @dataclass(frozen=True, kw_only=True)
 class RawConfig:
-    """`settings`: engine, scheduler, budget and prices, where the file form has them."""
+    """`settings`: engine, scheduler and prices as text, budget and alerts as data, where the file form has them."""
 
     rows: tuple[RawRow, ...] = ()
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     errors: tuple[VlmhbError, ...] = ()
 
 

@@ -13,7 +13,7 @@ from vlmhb.reading.names import shown
 
 from .csvfile import read_csv_config
 from .raw import RawConfig
-from .rows import budget_not_in_force, build_row
+from .rows import build_row
 from .structured import read_structured_config
 
 _READERS: Mapping[str, Callable[[Path], RawConfig]] = {
@@ -55,13 +55,11 @@ def _build(raw: RawConfig, *, path: Path) -> ConfigResult:
     settings = dict(raw.settings)
     for name, known in _CHOICES.items():
         if name in settings and settings[name] not in known:
-            what = f"{name} {shown(settings.pop(name))} is not known"
+            what = f"{name} {shown(str(settings.pop(name)))} is not known"
             errors.append(BadValue(what, where=str(path), hint=f"known: {', '.join(known)}"))
     rows = tuple(result.row for result in built if result.row is not None)
     if not rows and not errors:
         errors.append(NoRows("there is nothing to evaluate", where=str(path)))
-    if settings.pop("budget", None) is not None:
-        errors.append(budget_not_in_force(str(path)))
     warnings = dict.fromkeys(text for result in built for text in result.warnings)
     config = RunConfig.model_validate({"path": path, "rows": rows, **settings, "warnings": tuple(warnings)})
     return ConfigResult(config=config, errors=_unique(errors))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from vlmhb.cards import Registry
@@ -10,14 +11,16 @@ from vlmhb.contracts import ResolvedEvaluation, RunConfig
 from vlmhb.errors import VlmhbError
 
 from .answers import find_answers
+from .asking import Asked, check_form, find_asked
 from .datasets import FoundDataset, find_dataset
 from .identifiers import evaluation_ids
 from .models import FoundModel, check_honest, decoding_of, find_model
-from .pairs import selected_pairs
+from .placement import check_placement
 from .problems import Problems, Sources
-from .prompts import Prompts, find_prompts, find_system_prompt
+from .prompts import prompt_for
 from .roots import Roots
 from .scoring import Scoring, find_scoring
+from .serving import Serving, find_serving
 
 __all__ = ["ResolveResult", "Roots", "resolve"]
 
@@ -45,14 +48,6 @@ def resolve(config: RunConfig, *, registry: Registry, roots: Roots, workspace: P
     return ResolveResult(evaluations=tuple(evaluations), errors=tuple(errors.values()))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Asked:
-    """What is sent to the model."""
-
-    prompts: Prompts
-    system_prompt: str | None
-
-
 def _resolve_row(problems: Problems, *, id_: str, sources: Sources) -> ResolvedEvaluation | None:
     model = problems.attempt(lambda: find_model(problems, sources=sources))
     dataset = problems.attempt(lambda: find_dataset(problems, sources=sources))
@@ -62,21 +57,25 @@ def _resolve_row(problems: Problems, *, id_: str, sources: Sources) -> ResolvedE
     answers = None
     if model is not None:
         answers = problems.attempt(lambda: find_answers(problems, model=model.card, roots=sources.roots))
+        problems.attempt(partial(check_placement, problems, model=model.card))
+    serving = _serving(problems, model=model, sources=sources) if model is not None else None
     if model is not None and dataset is not None:
-        problems.attempt(lambda: check_honest(problems, model=model.card, benchmark=dataset.benchmark))
-    asked = _asked(problems, dataset=dataset, roots=sources.roots) if dataset is not None else None
+        for card in (model.card, *(serving.fallbacks if serving is not None else ())):
+            problems.attempt(partial(check_honest, problems, model=card, benchmark=dataset.benchmark))
+    asked = find_asked(problems, dataset=dataset, roots=sources.roots) if dataset is not None else None
+    if scoring is not None and asked is not None:
+        asks = model.card if model is not None and answers is None else None
+        problems.attempt(partial(check_form, problems, asked, model=asks, extraction=scoring.extraction))
     if problems.errors or model is None or dataset is None or scoring is None or asked is None:
         return None
-    return _evaluation(
+    evaluation = _evaluation(
         problems, id_=id_, model=model, dataset=dataset, scoring=scoring, asked=asked, answers=answers
     )
+    return evaluation if serving is None else evaluation.model_copy(update=vars(serving))
 
 
-def _asked(problems: Problems, *, dataset: FoundDataset, roots: Roots) -> _Asked | None:
-    pairs = problems.attempt(lambda: selected_pairs(problems, dataset=dataset))
-    prompts = problems.attempt(lambda: find_prompts(problems, dataset=dataset, roots=roots, pairs=pairs))
-    system = problems.attempt(lambda: find_system_prompt(problems, dataset=dataset, roots=roots))
-    return _Asked(prompts=prompts, system_prompt=system) if prompts is not None else None
+def _serving(problems: Problems, *, model: FoundModel, sources: Sources) -> Serving | None:
+    return problems.attempt(lambda: find_serving(problems, model=model.card, sources=sources))
 
 
 def _evaluation(
@@ -86,7 +85,7 @@ def _evaluation(
     model: FoundModel,
     dataset: FoundDataset,
     scoring: Scoring,
-    asked: _Asked,
+    asked: Asked,
     answers: Path | None,
 ) -> ResolvedEvaluation:
     row = problems.row
@@ -97,8 +96,14 @@ def _evaluation(
         benchmark=dataset.benchmark,
         dataset_path=dataset.path,
         prompts=dict(asked.prompts.prompts),
-        prompt=asked.prompts.prompt,
+        prompt=prompt_for(row, asked.prompts, model=model.card, task=dataset.benchmark.task_type),
         system_prompt=asked.system_prompt,
+        prompt_config=asked.prompt_config,
+        prompt_source=asked.prompt_source,
+        few_shot=asked.few_shot,
+        chain_of_thought=asked.chain_of_thought,
+        response_schema=asked.response_schema,
+        default_response_schema=asked.default_response_schema,
         decoding=decoding_of(row, model=model.card, benchmark=dataset.benchmark),
         retry=model.card.retry,
         concurrency=row.concurrency or model.card.concurrency,

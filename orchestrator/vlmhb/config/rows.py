@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from vlmhb.contracts import EvaluationRow, Place
-from vlmhb.errors import BadValue, MissingValue, NotInForce, SecretInConfig, VlmhbError
+from vlmhb.errors import BadValue, MissingValue, SecretInConfig, VlmhbError
 from vlmhb.reading.names import name_hint, shown
 from vlmhb.reading.secretref import is_secret_reference
 
 from .cells import Value, parse_cell
 from .columns import IGNORED, REQUIRED
+from .money import money_of
+from .urls import check_url
 
 AGGREGATORS = ("by_id", "by_doc_question", "by_doc_type", "general")
 PROFILES = ("default", "upstream-0.1")
@@ -87,11 +88,12 @@ def _value(cell: Cell, *, column: str, warnings: list[str]) -> Value:
     else:
         value = parse_cell(cell.value or "", column=column, place=cell.place)
     _check_characters(value, place=cell.place)
-    _check_in_force(value, column=column, place=cell.place)
     if column == "api_key" and isinstance(value, str):
         _check_api_key(value, place=cell.place)
+    elif column == "budget" and isinstance(value, str):
+        money_of(value, what=column, where=str(cell.place))
     elif column == "base_url" and isinstance(value, str):
-        _check_url(value, place=cell.place)
+        check_url(value, what=column, where=str(cell.place))
     elif column == "metrics_profile" and isinstance(value, str):
         return _one_of(value, known=PROFILES, place=cell.place)
     elif column == "error_policy" and isinstance(value, str):
@@ -109,37 +111,10 @@ def _check_characters(value: Value, *, place: Place) -> None:
         raise BadValue(what, where=str(place), hint="write the text itself instead of \\u escapes")
 
 
-def _check_in_force(value: Value, *, column: str, place: Place) -> None:
-    """Raises `NotInForce` for a wish that would otherwise be ignored."""
-    if column == "budget" and value is not None:
-        raise budget_not_in_force(str(place))
-    if column == "replicas" and isinstance(value, int) and value > 1:
-        what = "this version starts one model server per model, not several"
-        raise NotInForce(what, where=str(place), hint="empty replicas, and raise concurrency or batch_size")
-
-
-def budget_not_in_force(where: str) -> NotInForce:
-    hint = "empty budget, and limit the samples with limit"
-    return NotInForce("budgets are not enforced in this version", where=where, hint=hint)
-
-
 def _check_api_key(value: str, *, place: Place) -> None:
     if not is_secret_reference(value):
         hint = "write secret:NAME and set the environment variable NAME"
         raise SecretInConfig("api_key holds a key itself, not a reference", where=str(place), hint=hint)
-
-
-def _check_url(value: str, *, place: Place) -> None:
-    try:
-        url = urlsplit(value)
-        secret = url.password is not None or bool(re.search(r"(key|token|secret)=", url.query, re.IGNORECASE))
-    except ValueError:
-        raise BadValue("base_url is not a URL", where=str(place)) from None
-    if secret:
-        raise SecretInConfig("base_url holds a secret", where=str(place), hint="use api_key = secret:NAME")
-    if url.scheme not in ("http", "https") or not url.hostname:
-        what = f"{shown(value)} is not a URL"
-        raise BadValue(what, where=str(place), hint="write http://host:port/v1 or https://...")
 
 
 def _one_of(value: str, *, known: tuple[str, ...], place: Place) -> str:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from vlmhb.contracts import EngineName, EvaluationRow
 
 from .columns import KINDS, MEANINGS, REQUIRED
+from .limits import BUDGET_SCOPES, SCOPES
 from .rows import AGGREGATORS, PROFILES
 
 
@@ -30,8 +31,12 @@ def run_config_schema() -> dict[str, Any]:
             "matrix": _row(axes, description="every combination of the listed values"),
             "engine": {"type": "string", "enum": list(get_args(EngineName))},
             "scheduler": {"type": "string", "enum": ["local"]},
-            "budget": {"type": ["string", "number"], "description": "most that the run may cost"},
-            "prices": {"type": "string", "description": "path of a price list"},
+            "budget": _budget(),
+            "prices": {
+                "type": "string",
+                "description": "price table: a file, or a name in <workspace>/prices",
+            },
+            "alerts": _alerts(),
         },
         "$defs": _columns(),
     }
@@ -51,6 +56,34 @@ def _row(columns: dict[str, Any], *, description: str) -> dict[str, Any]:
     }
 
 
+def _budget() -> dict[str, Any]:
+    amount = {"type": ["string", "number"]}
+    scopes = {scope: {**amount, "description": BUDGET_SCOPES[scope]} for scope in SCOPES}
+    return {
+        "description": "most that may be spent: one amount for the run, or amounts by scope",
+        "anyOf": [amount, {"type": "object", "additionalProperties": False, "properties": scopes}],
+    }
+
+
+def _alerts() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "who is told when a budget reaches 50, 80, 95 or 100 %",
+        "additionalProperties": False,
+        "properties": {
+            "command": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "program and arguments; the message is JSON on its standard input",
+            },
+            "webhook": {
+                "type": "string",
+                "description": "URL, or secret:NAME; the message is POSTed as JSON",
+            },
+        },
+    }
+
+
 def _columns() -> dict[str, Any]:
     properties = EvaluationRow.model_json_schema()["properties"]
     columns = {name: _column(name, properties[name]) for name in KINDS}
@@ -66,5 +99,7 @@ def _column(name: str, property_: dict[str, Any]) -> dict[str, Any]:
     kinds = column.get("anyOf", [])
     if any(kind.get("type") == "array" for kind in kinds):
         column["anyOf"] = [*kinds, {"type": "string"}]
+    if KINDS[name] == "mapping":
+        column["anyOf"] = [*kinds, {"type": "object"}]
     needed = " (required, here or in defaults)" if name in REQUIRED else ""
     return {"description": MEANINGS[name] + needed, **column}

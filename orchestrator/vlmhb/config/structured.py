@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from vlmhb.reading.text import read_text
 from vlmhb.reading.yamlnodes import parse_yaml
 
 from .columns import KINDS, canonical_column
+from .limits import alerts_of, budgets_of
 from .raw import RawConfig, unknown_column
 from .rows import Cell, RawRow
 from .upstream_json import is_upstream_run, upstream_run
 
-SETTINGS = ("engine", "scheduler", "budget", "prices")
-KEYS = ("defaults", "evaluations", "matrix", *SETTINGS)
+SETTINGS = ("engine", "scheduler", "prices")
+KEYS = ("defaults", "evaluations", "matrix", *SETTINGS, "budget", "alerts")
 _FOR_EDITORS = "$schema"
 _FORM = "the file is a mapping with evaluations: [...] or matrix: {...}"
 MAX_CELLS = 100_000  # of a matrix
@@ -61,16 +63,27 @@ class _Reader:
                 )
         defaults = self._row(fields.get("defaults"), name="defaults")
         rows = [*self._evaluations(fields.get("evaluations")), *self._matrix(fields.get("matrix"))]
-        settings = {
-            name: node.text
-            for name in SETTINGS
-            if (node := fields.get(name)) is not None and self._is_text(node, name=name) and node.text
-        }
+        settings = self._settings(fields)
         if defaults is None:
             rows = []
         else:
             rows = [RawRow(place=row.place, cells={**defaults.cells, **row.cells}) for row in rows]
         return RawConfig(rows=tuple(rows), settings=settings, errors=tuple(self._errors))
+
+    def _settings(self, fields: Mapping[str, Node]) -> dict[str, object]:
+        settings: dict[str, object] = {
+            name: node.text
+            for name in SETTINGS
+            if (node := fields.get(name)) is not None and self._is_text(node, name=name) and node.text
+        }
+        try:
+            if "budget" in fields:
+                settings["budget"] = budgets_of(fields["budget"], file=self._file)
+            if "alerts" in fields:
+                settings["alerts"] = alerts_of(fields["alerts"], file=self._file)
+        except VlmhbError as error:
+            self._errors.append(error)
+        return settings
 
     def _is_text(self, node: Node, *, name: str) -> bool:
         if not node.is_scalar:
@@ -155,6 +168,8 @@ def _cell_error(key: str, *, node: Node, taken: Mapping[str, Cell], place: Place
         return BadValue(f"'{key}' and another key mean the same column {column}", where=str(place))
     if node.is_scalar:
         return None
+    if KINDS.get(column) == "mapping" and node.fields is not None:
+        return None
     if KINDS.get(column) != "list":
         return BadValue(f"{key} takes one value", where=str(place))
     if node.items is None or not all(item.is_scalar and item.text for item in node.items):
@@ -163,6 +178,8 @@ def _cell_error(key: str, *, node: Node, taken: Mapping[str, Cell], place: Place
 
 
 def _cell_value(node: Node) -> str | tuple[str, ...] | None:
+    if node.fields is not None:
+        return json.dumps(node.plain(), ensure_ascii=False)
     if node.items is None:
         return node.text
     return tuple((item.text or "").strip() for item in node.items)

@@ -76,6 +76,15 @@ class TaskExit(Frozen):
     peak_memory_mib: float | None = None
 
 
+class Usage(Frozen):
+    """What a task has used since it was started; memory is what it uses now. None where that is not known."""
+
+    cpu_s: float | None = None
+    rss_mib: float | None = None
+    read_mib: float | None = None  # from block devices
+    written_mib: float | None = None
+
+
 class Handle(Protocol):
     """A running container."""
 
@@ -93,6 +102,9 @@ class Handle(Protocol):
 
     def memory_kills(self) -> int:
         """How many of its processes the kernel has been seen to kill for memory so far."""
+
+    def usage(self) -> Usage | None:
+        """None when it does not run (yet, or any more). Safe to call from another thread."""
 
     def verify(self) -> tuple[str, ...]:
         """Names of limits that were asked for but are not in force (read from the live cgroup)."""

@@ -8,6 +8,8 @@ from pathlib import Path
 
 PROC = Path("/proc")
 SYS = Path("/sys/fs/cgroup")
+UNIFIED = ("memory", "pids", "cpu", "io")  # v2 counts CPU time in `cpu` and disk traffic in `io`
+CONTROLLERS = (*UNIFIED, "cpuacct", "blkio")
 V1_UNLIMITED = 1 << 60  # v1 says "no limit" by a number near 2**63, rounded to pages
 
 
@@ -47,11 +49,16 @@ class Cgroup:
         """Processes of this cgroup that were killed for memory since it was made."""
         for folder in self.folders.get("memory", ())[:1]:
             for name in ("memory.oom_control", "memory.events"):
-                for line in _text(folder / name).splitlines():
+                for line in read_text(folder / name).splitlines():
                     key, _, value = line.partition(" ")
                     if key == "oom_kill" and value.isdigit():
                         return int(value)
         return 0
+
+    def own_text(self, controller: str, name: str) -> str | None:
+        """A file of its own folder; None where there is no such file."""
+        folders = self.folders.get(controller, ())[:1]
+        return next((read_text(folder / name) for folder in folders if (folder / name).exists()), None)
 
     def _numbers(self, controller: str, names: tuple[str, ...]) -> Iterator[int]:
         for folder in self.folders.get(controller, ()):
@@ -62,7 +69,7 @@ class Cgroup:
     def _cpus(self) -> Iterator[float]:
         for folder in self.folders.get("cpu", ()):
             quota, period = _number(folder / "cpu.cfs_quota_us"), _number(folder / "cpu.cfs_period_us")
-            words = _text(folder / "cpu.max").split()
+            words = read_text(folder / "cpu.max").split()
             if len(words) == 2 and words[0].isdigit():
                 quota, period = int(words[0]), int(words[1])
             if quota and period and quota > 0:
@@ -71,18 +78,18 @@ class Cgroup:
 
 def find_cgroup(pid: int, *, marker: str = "", proc: Path = PROC, sys: Path = SYS) -> Cgroup | None:
     """The cgroup of `pid`; None when it is gone, not visible here, or not in a cgroup named `marker`."""
-    text = _text(proc / str(pid) / "cgroup")
+    text = read_text(proc / str(pid) / "cgroup")
     if not text or marker not in text:
         return None
     folders: dict[str, tuple[Path, ...]] = {}
     for line in text.splitlines():
         _, controllers, path = line.split(":", 2)
-        for controller in controllers.split(",") if controllers else ("memory", "pids", "cpu"):
+        for controller in controllers.split(",") if controllers else UNIFIED:
             base = sys / controllers if controllers else _unified(sys)
             if controllers and not base.is_dir():
                 base = sys / controller
             chain = _chain(base, path)
-            if chain and controller in ("memory", "pids", "cpu"):
+            if chain and controller in CONTROLLERS:
                 folders[controller] = (*folders.get(controller, ()), *chain)
     return Cgroup(folders=folders) if folders else None
 
@@ -99,11 +106,11 @@ def _chain(base: Path, path: str) -> tuple[Path, ...]:
 
 
 def _number(path: Path) -> int | None:
-    text = _text(path)
+    text = read_text(path)
     return int(text) if text.lstrip("-").isdigit() else None
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from vlmhb.command import run_command, spawn
-from vlmhb.engines.base import ContainerTask, TaskExit
+from vlmhb.engines.base import ContainerTask, TaskExit, Usage
 from vlmhb.engines.cgroups import PROC, Cgroup, find_cgroup
 from vlmhb.engines.container_args import CID_FILE
 from vlmhb.engines.container_exit import classify, tail
 from vlmhb.engines.container_limits import missing_limits
+from vlmhb.engines.usage import cgroup_usage
 
 START_S = 60.0  # from the client's start to a container id or an error
 CLIENT_END_S = 30.0  # from a container's end to its client's
@@ -81,6 +82,10 @@ class ContainerHandle:
         if self._cgroup is not None:
             self._memory_kills = max(self._cgroup.memory_kills(), self._memory_kills)
         return self._memory_kills
+
+    def usage(self) -> Usage | None:
+        found = self._cgroup
+        return cgroup_usage(found) if found is not None and self._exit is None else None
 
     def verify(self) -> tuple[str, ...]:
         """Waits until the container runs, then compares; `unverified` where its processes are not visible."""

@@ -15,6 +15,10 @@ from vlmhb.command import run_command
 from vlmhb.engines.cgroups import SYS
 from vlmhb.engines.detect import PROBES, Rejection, Run
 from vlmhb.engines.process import ProcessEngine
+from vlmhb.resources.discover import discover
+from vlmhb.resources.gpus import gib
+from vlmhb.resources.leases import LeaseDesk, named
+from vlmhb.resources.masks import masks_in_force, usable
 
 LEAST_FREE_GIB = 10.0
 CAP_SYS_RESOURCE = 24
@@ -100,11 +104,20 @@ def _bounding_set() -> int:
 
 
 def _gpus(run: Run) -> Check:
-    result = run(["nvidia-smi", "--query-gpu=uuid,name", "--format=csv,noheader"])
-    gpus = (
-        [line.strip() for line in result.stdout.splitlines() if line.startswith("GPU-")] if result.ok else []
-    )
-    return Check(name="gpus", ok=True, detail="; ".join(gpus) or "none")
+    """Every device, those that a mask hides or that a run has now being marked."""
+    found, env = discover(run=run), os.environ
+    if not found.gpus:
+        return Check(name="gpus", ok=True, detail="none")
+    mine = {gpu.uuid for gpu in usable(found, env=env)}
+    busy = LeaseDesk().holders(gpu.uuid for gpu in found.gpus)
+    told = []
+    for gpu in found.gpus:
+        memory = f", {gib(gpu.memory_mib)}" if gpu.memory_mib else ""
+        free = f", {gib(gpu.free_mib)} free" if gpu.free_mib is not None else ""
+        hidden = "" if gpu.uuid in mine else f", hidden by {masks_in_force(env)}"
+        held = f", held by {named(busy[gpu.uuid])}" if gpu.uuid in busy else ""
+        told.append(f"{gpu.index} {gpu.uuid} {gpu.name}{memory}{free}{hidden}{held}")
+    return Check(name="gpus", ok=True, detail=f"{'; '.join(told)} (driver {found.driver}, {found.source})")
 
 
 def _disk(name: str, folder: Path, *, least_gib: float = LEAST_FREE_GIB) -> Check:

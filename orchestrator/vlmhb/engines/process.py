@@ -31,21 +31,25 @@ def state_folder(*, uid: int | None = None, base: Path | None = None) -> Path:
 
 def network_cutter(*, run: Callable[..., object] = run_command) -> tuple[str, ...]:
     """The words before a command that take its network away, or () where this user may not do so."""
-    as_user = () if os.getuid() == 0 else ("--user", "--map-current-user")
-    words = ("unshare", *as_user, "--net", "--")
-    result = run([*words, "true"], timeout_s=5.0)
-    return words if getattr(result, "ok", False) else ()
+    kept = ("--user", "--map-current-user", "--keep-caps")  # to switch the new network's loopback on
+    for as_user in ((),) if os.getuid() == 0 else (kept, kept[:-1]):
+        words = ("unshare", *as_user, "--net", "--")
+        if getattr(run([*words, "true"], timeout_s=5.0), "ok", False):
+            return words
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessEngine:
     """`cut_network`: what `network_cutter` found; () = tasks keep the network, and the manifest says so.
 
-    `state`: see `state_folder`. `path`: where programs outside the venv are found. `user`: the caller."""
+    `state`: see `state_folder`. `path`: where programs outside the venv are found. `user`: the caller.
+    `library_path`: the caller's, for tasks with GPUs only: on some machines the driver's libraries lie there."""
 
     cut_network: tuple[str, ...] = ()
     state: Path = field(default_factory=state_folder)
     path: str = "/usr/local/bin:/usr/bin:/bin"
+    library_path: str = field(default_factory=lambda: os.environ.get("LD_LIBRARY_PATH", ""))
     user: str = field(default_factory=lambda: f"{os.getuid()}:{os.getgid()}")
     name: str = field(default="process", init=False)
     isolation: str = field(default="venv", init=False)
@@ -110,6 +114,7 @@ class ProcessEngine:
             "LANG": "C.UTF-8",
             "PYTHONNOUSERSITE": "1",
             "CUDA_VISIBLE_DEVICES": ",".join(task.gpus),
+            **({"LD_LIBRARY_PATH": self.library_path} if task.gpus and self.library_path else {}),
             **threads,
             **{key: _inside_list(value, root=root) for key, value in task.env.items()},
             "VLMHB_ROOT": str(root),

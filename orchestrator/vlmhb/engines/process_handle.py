@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from vlmhb.engines.base import TaskExit
+from vlmhb.engines.base import TaskExit, Usage
 from vlmhb.engines.cgroups import PROC
 from vlmhb.engines.process_registry import TaskRoot
+from vlmhb.engines.usage import process_usage
 
 NOT_FOUND = 127
 TICK_S = 0.02
@@ -68,6 +69,11 @@ class ProcessHandle:
     def memory_kills(self) -> int:
         """Not known: without a container there is no counter of its own."""
         return 0
+
+    def usage(self) -> Usage | None:
+        if self._client is None or self._exit is not None:
+            return None
+        return process_usage(_family(self._client.pid))
 
     def verify(self) -> tuple[str, ...]:
         """Nothing to read: `render` already names everything that this engine cannot enforce."""

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from vlmhb_stages.specs import Target
 
 from vlmhb.contracts import ResolvedEvaluation
 from vlmhb.dataset_files import dataset_mount
 from vlmhb.engines.base import Mount, Network
+from vlmhb.execution.answers import KnownAnswers
+from vlmhb.execution.paying import Paying
 from vlmhb.execution.session import Session
 from vlmhb.execution.stages import Companion, StageJob
+from vlmhb.plan.fallbacks import fallback_targets, secret_references
 from vlmhb.plan.fingerprint import annotation_name, model_identity
 from vlmhb.plan.metrics import BackendPlan, metric_mounts, own_metrics
 from vlmhb.plan.model import Facts
 from vlmhb.plan.specs import (
-    PREVIOUS,
+    FEW_SHOT,
     answers_target,
     backend_of,
     evaluate_spec,
@@ -31,7 +35,6 @@ from vlmhb.store.files import read_json
 from vlmhb.store.hashing import sha256_json
 from vlmhb.store.manifest import Manifest
 
-MAX_PREVIOUS = 20
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -48,6 +51,16 @@ class Chain:
         ours = self.facts.model_image is not None or self.evaluation.answers_file is not None
         return None if ours else self.evaluation.base_url
 
+    @property
+    def fallbacks(self) -> tuple[Target, ...]:
+        """Where else it is asked."""
+        return fallback_targets(self.evaluation)
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """`secret:NAME` of each file that the driver is given."""
+        return secret_references(self.evaluation)
+
 
 def prepare_job(chain: Chain) -> StageJob:
     mounted = dataset_mount(chain.evaluation)
@@ -57,10 +70,16 @@ def prepare_job(chain: Chain) -> StageJob:
     return StageJob(
         spec=prepare_spec(chain.evaluation),
         image=chain.facts.stages_image,
-        mounts=(Mount(source=mounted, target=target),),
+        mounts=(Mount(source=mounted, target=target), *_example_mounts(chain.evaluation)),
         extra={"dataset_sha256": chain.facts.dataset.sha256},
         sources=chain.facts.dataset.files,
     )
+
+
+def _example_mounts(evaluation: ResolvedEvaluation) -> tuple[Mount, ...]:
+    """Worked examples, with the images beside them."""
+    path = evaluation.few_shot
+    return (Mount(source=path.parent, target=FEW_SHOT),) if path is not None else ()
 
 
 def infer_job(
@@ -72,25 +91,24 @@ def infer_job(
     server: Companion | None,
     secrets: Path | None,
 ) -> StageJob:
-    """`server` lives beside the driver where the model is ours; `secrets` is the folder with the API key."""
+    """`server` lives beside the driver where the model is ours; `secrets` is the folder with the API keys."""
     evaluation = chain.evaluation
     identity = model_identity(evaluation, chain.facts)
-    others = (name for name in session.view.same_model(identity) if name != fingerprint)
-    previous = tuple(islice(others, MAX_PREVIOUS))
+    known = KnownAnswers(evaluation, identity=identity, fingerprint=fingerprint, session=session)
     inputs = session.workspace.artifact("prepare", prepared.fingerprint)
     spec = infer_spec(
         evaluation,
         model_identity=sha256_json(identity),
-        previous=previous,
+        previous=known.previous,
         backend=backend_of(evaluation, base_url=chain.url),
+        fallbacks=chain.fallbacks,
+        budgeted=isinstance(server, Paying) and server.limited,
+        cache=known.cache,
     )
     mounts = [
         Mount(source=inputs.out / "inputs", target="/vlmhb/in/inputs"),
         *media_mounts(evaluation, inputs),
-        *(
-            Mount(source=session.workspace.artifact("infer", name).out, target=str(PREVIOUS / name))
-            for name in previous
-        ),
+        *known.mounts(),
     ]
     if evaluation.answers_file is not None and (target := answers_target(evaluation)):
         mounts.append(Mount(source=evaluation.answers_file, target=target))
@@ -102,7 +120,7 @@ def infer_job(
         spec=spec,
         image=chain.facts.stages_image,
         mounts=tuple(mounts),
-        network=network_of(chain.url, container=session.engine.isolation == "container"),
+        network=network_of(urls_of(chain), container=session.engine.isolation == "container"),
         extra={
             "model_identity": sha256_json(identity),
             "server_image": image.ref if image else None,
@@ -110,6 +128,8 @@ def infer_job(
             "weights_sha256": chain.facts.weights_sha256,
         },
         companion=server or Companion(),
+        samples=inputs.out / "inputs" / "samples.jsonl",
+        ended=known.keep,
     )
 
 
@@ -123,12 +143,18 @@ def media_mounts(evaluation: ResolvedEvaluation, inputs: Artifact) -> list[Mount
     return [Mount(source=copies, target="/vlmhb/in/media")] if copies.is_dir() else []
 
 
-def network_of(url: str | None, *, container: bool) -> Network:
-    """No network, unless the model is behind a URL; a URL on this very host needs the host's network."""
-    if url is None:
+def urls_of(chain: Chain) -> tuple[str, ...]:
+    """Every URL that its driver may ask."""
+    own = (chain.url,) if chain.url is not None else ()
+    return (*own, *(target.backend.base_url for target in chain.fallbacks))
+
+
+def network_of(urls: Iterable[str], *, container: bool) -> Network:
+    """No network, unless a model is behind a URL; a URL on this very host needs the host's network."""
+    hosts = [urlsplit(url).hostname for url in urls]
+    if not hosts:
         return "none"
-    local = urlsplit(url).hostname in LOOPBACK
-    return "host" if local and container else "egress"
+    return "host" if container and any(host in LOOPBACK for host in hosts) else "egress"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,11 @@ from types import FrameType
 
 from vlmhb.engines.base import Engine
 from vlmhb.progress import ProgressView
+from vlmhb.resources.pool import GpuPool
 from vlmhb.schedulers.base import Scheduler
 from vlmhb.store.locks import owner_name, process_start
 from vlmhb.store.manifest import Manifest
+from vlmhb.store.responses import ResponseCache
 from vlmhb.store.view import WorkspaceView
 from vlmhb.store.workspace import Workspace
 
@@ -62,6 +64,9 @@ class Session:
     clock: Callable[[], float] = time.monotonic
     host: str = field(default_factory=socket.gethostname)
     made: dict[str, Manifest] = field(default_factory=dict)
+    responses: ResponseCache | None = None
+    gpus: GpuPool = field(default_factory=GpuPool)
+    sample_hz: float = 2.0  # how often use of resources is looked at while a model infers; 0 = never
 
     def labels(self, **extra: str) -> dict[str, str]:
         """Labels of a container of this run; `cleanup` finds it again by the workspace and `extra`."""

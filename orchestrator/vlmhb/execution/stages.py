@@ -6,13 +6,18 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from vlmhb_stages.contracts import Record
 
 from vlmhb.engines.base import ContainerTask, ImageSpec, Limits, Mount, Network
-from vlmhb.errors import ArtifactBusy, DiskFull, Interrupted, StageFailed, VlmhbError, error_class
+from vlmhb.errors import (
+    ArtifactBusy,
+)
 from vlmhb.execution.session import Session
+from vlmhb.execution.usage import Used, usage_noted, usage_summary
+from vlmhb.execution.verdict import budget_end, judge
 from vlmhb.execution.watch import KILL_GRACE_S, Watched, watch
 from vlmhb.plan.model import PlannedStage
 from vlmhb.progress import Counted
@@ -21,11 +26,10 @@ from vlmhb.store.files import write_json
 from vlmhb.store.locks import ArtifactLock
 from vlmhb.store.manifest import Manifest
 
-EXIT_DISK_FULL = 5
 HANG_RETRIES = 1
 
 
-class Companion:
+class Companion(Used):
     """Something that lives beside a stage container; a model server overrides it all."""
 
     def begin(self) -> None:
@@ -45,6 +49,10 @@ class Companion:
         return {}
 
 
+def _no_more(_artifact: Artifact) -> None:
+    """Most stages leave nothing behind but their artifact."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class StageJob:
     """What one stage container needs. `companion` lives beside it (infer: the model server).
@@ -60,6 +68,8 @@ class StageJob:
     sources: dict[str, str] = field(default_factory=dict)  # relative path -> sha256 of what it reads
     companion: Companion = field(default_factory=Companion)
     reads: tuple[tuple[Artifact, Manifest], ...] = ()
+    samples: Path | None = None  # of an inference
+    ended: Callable[[Artifact], None] = _no_more  # called when its containers are gone, in whatever way
 
 
 def make_artifact(
@@ -115,14 +125,19 @@ def _run_and_seal(
     for left in range(HANG_RETRIES, -1, -1):
         attempts = artifact.begin(spec=job.spec.model_dump(mode="json"), attempt=_attempt(session, planned))
         started = session.clock()
-        watched, facts = _run_once(session, planned, job, artifact=artifact, evaluation_id=evaluation_id)
+        try:
+            watched, facts = _run_once(session, planned, job, artifact=artifact, evaluation_id=evaluation_id)
+        finally:
+            job.ended(artifact)
         if watched.hung and watched.exit.code != 0 and left and not session.stop.draining:
             session.progress.message(f"{evaluation_id} {planned.stage}: no sign of life, started again")
             continue
         break
     artifact.collect_events()
-    _judge(planned, watched, artifact=artifact, session=session)
+    judge(planned, watched, artifact=artifact, session=session)
     _check_reads(job)
+    if planned.stage == "infer":
+        facts["resources"] = usage_summary(artifact, samples=job.samples)
     return artifact.seal(
         memo=session.workspace.memo,
         stage=planned.stage,
@@ -137,7 +152,12 @@ def _run_and_seal(
         network=job.network,
         not_enforced=facts.pop("not_enforced"),
         peak_memory_mib=watched.exit.peak_memory_mib,
-        extra={**job.extra, **facts, "warnings": [*facts.get("warnings", ()), *watched.warnings][:50]},
+        extra={
+            **job.extra,
+            **facts,
+            **budget_end(watched),
+            "warnings": [*facts.get("warnings", ()), *watched.warnings][:50],
+        },
     )
 
 
@@ -166,15 +186,17 @@ def _run_once(
     job.companion.begin()
     task = _task(session, planned, job, artifact=artifact)
     handle = session.scheduler.start(task, engine=session.engine, log=artifact.log)
+    hz = session.sample_hz if planned.stage == "infer" else 0.0
     try:
         missing = handle.verify()
-        watched = watch(
-            handle,
-            session=session,
-            events=artifact.live_events,
-            on_event=on_event,
-            on_tick=job.companion.tick,
-        )
+        with usage_noted(session, artifact=artifact, driver=handle, beside=job.companion, hz=hz):
+            watched = watch(
+                handle,
+                session=session,
+                events=artifact.live_events,
+                on_event=on_event,
+                on_tick=job.companion.tick,
+            )
     except BaseException:
         handle.stop(grace_s=KILL_GRACE_S)  # nobody would follow it any more
         raise
@@ -210,48 +232,6 @@ def _task(session: Session, planned: PlannedStage, job: StageJob, *, artifact: A
         limits=job.limits,
         labels=session.labels(artifact=artifact.fingerprint, role=planned.stage),
         user=session.user,
-    )
-
-
-def _judge(planned: PlannedStage, watched: Watched, *, artifact: Artifact, session: Session) -> None:
-    """Raises unless the stage did all its work; a stage asked to stop may have been done just then.
-
-    Exit code 0 alone does not say so: code of a user's that runs inside may call `exit` as well."""
-    ended, fatal, where = watched.exit, watched.fatal, str(artifact.log)
-    if ended.code == 0 and ended.reason in ("exit", "stopped") and fatal is None and watched.finished:
-        return
-    if session.stop.draining:
-        raise Interrupted(
-            f"{planned.stage} of {planned.subject} was stopped", hint="the same command continues"
-        )
-    if ended.code == EXIT_DISK_FULL:
-        raise DiskFull(
-            "no space left on the device",
-            where=str(artifact.out),
-            hint="free some; the same command continues",
-        )
-    if fatal is not None:
-        raise _told_by_stage(planned, fatal, where=where)
-    reasons = {
-        "oom": "killed for memory; raise limits.memory_mib in the card",
-        "child_oom": "a process inside was killed for memory: rows may be missing",
-        "timeout": "ran out of time",
-        "stopped": "no sign of life" if watched.hung else "stopped from outside",
-        "engine_error": f"the engine refused it: {ended.detail}",
-        "image_missing": f"image missing: {ended.detail}",
-    }
-    unfinished = (
-        "its process ended before the work was done" if ended.code == 0 else f"exit code {ended.code}"
-    )
-    why = reasons.get(ended.reason, unfinished)
-    raise StageFailed(f"{planned.stage} of {planned.subject} failed: {why}", where=where, hint="see the log")
-
-
-def _told_by_stage(planned: PlannedStage, fatal: dict[str, Any], *, where: str) -> VlmhbError:
-    return error_class(str(fatal.get("code")))(
-        f"{planned.stage} of {planned.subject}: {fatal.get('message')}",
-        where=where,
-        hint=str(fatal.get("hint") or ""),
     )
 
 

@@ -10,6 +10,7 @@ from vlmhb.errors import BadCard
 from vlmhb.store.hashing import sha256_json
 
 CARD = "image.yaml"  # descriptions may change without making an image stale
+FINISH = "finish.py"  # beside the lock: run by the environment's own Python when its packages are in
 LABEL = "org.vlmhb.inputs"  # on every image that we build: hash of its build files
 BASE_LABEL = "org.vlmhb.base"  # and the digest of its base
 
@@ -25,8 +26,17 @@ def lock_file(card: ImageCard) -> Path:
     return path
 
 
+def finish_file(card: ImageCard) -> Path | None:
+    path = card_folder(card) / FINISH
+    return path if path.is_file() else None
+
+
 def lock_sha256(card: ImageCard) -> str:
-    return hashlib.sha256(lock_file(card).read_bytes()).hexdigest()
+    """Of all that an environment is made from: the lock, and what is done after it is installed."""
+    digest = hashlib.sha256(lock_file(card).read_bytes())
+    if (finish := finish_file(card)) is not None:
+        digest.update(finish.read_bytes())
+    return digest.hexdigest()
 
 
 def build_files(card: ImageCard) -> dict[str, Path]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from vlmhb.command import run_command
 from vlmhb.contracts import ImageCard
 from vlmhb.engines.base import ImageSpec
-from vlmhb.images.inputs import lock_file, lock_sha256
+from vlmhb.images.inputs import finish_file, lock_file, lock_sha256
 from vlmhb.images.steps import run_step
 from vlmhb.images.wheels import source_words
 from vlmhb.store.files import read_json, write_json
@@ -74,6 +74,8 @@ def _install(card: ImageCard, *, path: Path, wheelhouse: Path | None, log: Path)
         log=log,
         hint="offline, give --wheelhouse a folder that holds the wheels of the lock",
     )
+    if (finish := finish_file(card)) is not None:
+        run_step([str(path / "bin/python3"), str(finish)], what=f"finishing {card.name}", log=log)
 
 
 @contextmanager

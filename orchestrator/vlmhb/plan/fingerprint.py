@@ -19,8 +19,11 @@ FINGERPRINT_VERSION = 1
 
 # Fields of a spec that cannot change its result (paths, names of files); all others are part of the identity.
 RUNTIME_SPEC_FIELDS = frozenset(
-    {"dataset", "predictions", "labels", "inputs", "annotation", "answers", "legacy_stem", "backends"}
-)
+    {
+        "dataset", "predictions", "labels", "inputs", "annotation", "answers", "legacy_stem", "backends",
+        "prompt_source", "few_shot",
+    }
+)  # fmt: skip
 
 
 def fingerprint(identity: dict[str, Any]) -> str:
@@ -33,6 +36,7 @@ def prepare_identity(evaluation: ResolvedEvaluation, facts: Facts) -> dict[str, 
         **_common("prepare", facts),
         "params": _semantic(spec.model_dump(mode="json")),
         "dataset": facts.dataset.sha256,
+        "few_shot": facts.few_shot_sha256,
     }
 
 
@@ -76,7 +80,7 @@ def infer_identity(evaluation: ResolvedEvaluation, facts: Facts, *, inputs: str)
 def _changed_ways(evaluation: ResolvedEvaluation) -> dict[str, Any]:
     """Ways to ask that can change an answer or its timing; those left at their defaults invalidate nothing."""
     ways: dict[str, Any] = {
-        "fallbacks": [_asked_of(card) for card in evaluation.fallbacks],
+        "fallbacks": [url_model_identity(card) for card in evaluation.fallbacks],
         "overflow": list(evaluation.overflow),
         "max_image_side": evaluation.max_image_side,
         "mode": evaluation.mode if evaluation.mode != "throughput" else None,
@@ -86,7 +90,8 @@ def _changed_ways(evaluation: ResolvedEvaluation) -> dict[str, Any]:
     return {name: value for name, value in ways.items() if value}
 
 
-def _asked_of(card: ModelCard) -> dict[str, Any]:
+def url_model_identity(card: ModelCard) -> dict[str, Any]:
+    """What a model behind a URL is known by."""
     return {"name": card.name, "interface": card.interface, "params": card.params}
 
 

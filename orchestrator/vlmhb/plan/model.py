@@ -26,6 +26,7 @@ class Facts(Frozen):
     package_sha256: str | None = None  # a user's own model class
     system_sha256: str | None = None  # data that a venv takes from the machine (Tesseract's languages)
     answers_sha256: str | None = None
+    few_shot_sha256: str | None = None  # the examples and their images
     metric_versions: dict[str, str] = {}  # of built-in metrics; the content's sha256 of the user's own
     backend_images: dict[str, ImageSpec] = {}  # of metric backends, by the image's name
 

@@ -36,8 +36,7 @@ def plan_stage(
         failed = view.failed_samples(mark) if stage == "infer" else {}
         decision, reason = "reuse", "sealed, nothing changed"
         if failed:
-            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(failed.items()))
-            decision, reason = "resume", f"failed samples run again: {kinds}"
+            decision, reason = "resume", _why_again(failed)
             reopens = manifest.attempts
     elif view.started(stage, mark):
         maker = view.maker(stage, mark)
@@ -59,6 +58,16 @@ def plan_stage(
             "reopens": reopens,
         }
     )
+
+
+def _why_again(failed: dict[str, int]) -> str:
+    """Samples that were skipped for a budget are no failures: they cost nothing where it is still used up."""
+    skipped = failed.get("budget", 0)
+    kinds = [f"{count} {kind}" for kind, count in sorted(failed.items()) if kind != "budget"]
+    reasons = [f"failed samples run again: {', '.join(kinds)}"] if kinds else []
+    if skipped:
+        reasons.append(f"{skipped} samples that a budget left out are asked, as far as there is money now")
+    return "; ".join(reasons)
 
 
 def plan_prepare(evaluation: ResolvedEvaluation, facts: Facts, view: StoreView) -> PlannedStage:

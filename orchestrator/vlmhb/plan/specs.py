@@ -8,6 +8,8 @@ from pathlib import PurePosixPath
 
 from vlmhb_stages.specs import (
     Backend,
+    Budget,
+    Dialect,
     EvaluateSpec,
     HttpBackend,
     InferSpec,
@@ -16,16 +18,19 @@ from vlmhb_stages.specs import (
     ReplayBackend,
     ScoreSpec,
     SocketBackend,
+    Target,
 )
 
 from vlmhb.contracts import ResolvedEvaluation
 from vlmhb.dataset_files import is_archive
-from vlmhb.modelcard import URL_INTERFACES
+from vlmhb.modelcard import URL_INTERFACES, ModelCard
 from vlmhb.plan.metrics import BACKENDS, BackendPlan, backends_of, own_metrics, user_metric
 
 API_KEY_FILE = "/vlmhb/secrets/api_key"
 ANNOTATION = "/vlmhb/in/annotation.csv"
+FEW_SHOT = "/vlmhb/in/few_shot"
 PREVIOUS = PurePosixPath("/vlmhb/in/previous")
+CACHE = PurePosixPath("/vlmhb/in/cache")
 MAX_LEGACY_NAME = 160  # bytes, without `_answers_<time>` and what the aggregators append; a name may have 255
 _NOT_IN_FILE_NAMES = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]')
 
@@ -46,6 +51,13 @@ def prepare_spec(evaluation: ResolvedEvaluation) -> PrepareSpec:
         template=benchmark.template,
         prompts=evaluation.prompts,
         system_prompt=evaluation.system_prompt,
+        prompt_config=evaluation.prompt_config,
+        prompt_source=evaluation.prompt_source,
+        few_shot=f"{FEW_SHOT}/{evaluation.few_shot.name}" if evaluation.few_shot else None,
+        few_shot_n=row.few_shot_n,
+        chain_of_thought=evaluation.chain_of_thought,
+        response_schema=evaluation.response_schema,
+        default_response_schema=evaluation.default_response_schema,
         filter_doc_class=row.filter_doc_class,
         filter_question_type=row.filter_question_type,
         limit=row.limit,
@@ -54,9 +66,19 @@ def prepare_spec(evaluation: ResolvedEvaluation) -> PrepareSpec:
 
 
 def infer_spec(
-    evaluation: ResolvedEvaluation, *, model_identity: str, previous: tuple[str, ...], backend: Backend
+    evaluation: ResolvedEvaluation,
+    *,
+    model_identity: str,
+    previous: tuple[str, ...],
+    backend: Backend,
+    fallbacks: tuple[Target, ...] = (),
+    budgeted: bool = False,
+    cache: str | None = None,
 ) -> InferSpec:
-    retry = evaluation.retry.model_copy(update={"server_wait_s": evaluation.model.load_timeout_s})
+    """`budgeted`: the host grants the money in `Budget.control`. `cache`: where answers of other runs are mounted."""
+    retry = evaluation.retry
+    if isinstance(backend, SocketBackend):  # it is loaded again when it dies
+        retry = retry.model_copy(update={"server_wait_s": evaluation.model.load_timeout_s})
     return InferSpec(
         previous=tuple(str(PREVIOUS / name) for name in previous),
         backend=backend,
@@ -64,6 +86,7 @@ def infer_spec(
         model_identity=model_identity,
         decoding=evaluation.decoding,
         structured="structured" in evaluation.model.capabilities,
+        fallbacks=fallbacks,
         overflow=evaluation.overflow,
         max_image_side=evaluation.max_image_side,
         shrink_on_oom="images" in evaluation.model.on_oom,
@@ -76,6 +99,9 @@ def infer_spec(
         breaker=evaluation.model.breaker,
         retry=retry,
         error_policy=evaluation.error_policy,
+        price=evaluation.price,
+        cache=cache,
+        budget=Budget(currency=evaluation.price.currency if evaluation.price else "") if budgeted else None,
     )
 
 
@@ -94,13 +120,15 @@ def backend_of(evaluation: ResolvedEvaluation, *, base_url: str | None) -> Backe
     if answers := answers_target(evaluation):
         return ReplayBackend(answers=answers)
     if base_url is not None:
-        dialect = evaluation.model.interface
-        return HttpBackend(
-            base_url=base_url,
-            api_key_file=API_KEY_FILE if evaluation.api_key else None,
-            dialect=dialect if dialect in ("anthropic", "gemini") else "openai",
-        )
-    return SocketBackend()
+        key_file = API_KEY_FILE if evaluation.api_key else None
+        return HttpBackend(base_url=base_url, api_key_file=key_file, dialect=dialect_of(evaluation.model))
+    copies = evaluation.row.replicas or 1
+    return SocketBackend(sockets=tuple(f"/vlmhb/sock/{number}/model.sock" for number in range(copies)))
+
+
+def dialect_of(model: ModelCard) -> Dialect:
+    """The chat protocol of a model behind a URL."""
+    return model.interface if model.interface in ("anthropic", "gemini") else "openai"
 
 
 def score_spec(

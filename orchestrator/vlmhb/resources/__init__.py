@@ -1,1 +1,1 @@
-"""What the machine has: GPUs."""
+"""What the machine has: GPUs, who uses them, and what running containers use."""

@@ -40,6 +40,11 @@ class Artifact:
         return self.folder / "log.txt"
 
     @property
+    def resources(self) -> Path:
+        """What its containers and GPUs used, one line per sample."""
+        return self.folder / "resources.jsonl"
+
+    @property
     def lock(self) -> Path:
         return self.folder / "lock"
 
@@ -97,7 +102,7 @@ class Artifact:
         self.live_events.unlink()
 
     def add_resources(self, record: dict[str, Any]) -> None:
-        with (self.folder / "resources.jsonl").open("a", encoding="utf-8") as file:
+        with self.resources.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
     def seal(self, *, memo: HashMemo, **fields: Any) -> Manifest:

@@ -13,7 +13,9 @@ from vlmhb.store.locks import ArtifactLock
 from vlmhb.store.manifest import Manifest
 from vlmhb.store.workspace import Workspace
 
-RETRYABLE = frozenset({"timeout", "rate_limited", "server_error", "connection", "invalid_response"})
+RETRYABLE = frozenset(
+    {"timeout", "rate_limited", "server_error", "connection", "invalid_response", "budget"}
+)
 
 
 class WorkspaceView:

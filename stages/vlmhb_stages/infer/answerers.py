@@ -3,64 +3,64 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vlmhb_stages.answers import Answers, read_answers
-from vlmhb_stages.contracts import AnswerRecord, Prediction, Sample, SampleError
+from vlmhb_stages.contracts import AnswerRecord, Prediction, SampleError
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.infer.asker import Asked, Asker
-from vlmhb_stages.infer.body import ChatRequest, render_core
 from vlmhb_stages.infer.client import ChatClient
 from vlmhb_stages.infer.images import BadImage, ImageStore
 from vlmhb_stages.infer.outcomes import Answer
 from vlmhb_stages.infer.pending import Answering, Pending, at_once, failed
+from vlmhb_stages.infer.question import Question, question
 from vlmhb_stages.infer.samples import read_samples
-from vlmhb_stages.specs import InferSpec
+from vlmhb_stages.infer.tier import Tier
 
 _NAMED = 20  # ids that a warning names
 
 
 class ChatAnswerer:
-    """Asks a server, with retries; `server` is its name in the records."""
+    """Asks the places of a route; the first tier is the primary."""
 
     def __init__(
-        self, spec: InferSpec, *, client: ChatClient, asker: Asker, images: ImageStore, server: str
+        self, tiers: Sequence[Tier], *, asker: Asker, images: ImageStore, clock: Callable[[], float]
     ) -> None:
-        self._spec = spec
-        self._client = client
+        self._tiers = tuple(tiers)
         self._asker = asker
         self._images = images
-        self._server = server
+        self._clock = clock
 
     @property
     def requests(self) -> int:
-        return self._client.sent
+        return sum(tier.requests for tier in self._tiers)
+
+    @property
+    def clients(self) -> tuple[ChatClient, ...]:
+        """Of the primary: one per replica."""
+        return tuple(place.client for place in self._tiers[0].places)
 
     async def prepare(self, pending: Pending) -> Answering:
         unusable = pending.sample.error
         if unusable is not None:
             return partial(at_once, failed(pending, kind=unusable.kind, message=unusable.message))
         try:
-            core = await asyncio.to_thread(self._render, pending.sample)
+            asked = await question(pending, images=self._images, clock=self._clock)
         except BadImage as error:
             return partial(at_once, failed(pending, kind="bad_image", message=str(error)))
-        request = ChatRequest(
-            sample_id=pending.sample.sample_id, request_hash=pending.request_hash, core=core
-        )
-        return partial(self._answer, request)
+        return partial(self._answer, asked)
 
     async def describe(self) -> dict[str, Any]:
-        return await self._client.describe() if self.requests else {}
+        """What the first place of the primary that was asked says of itself."""
+        asked = (client for client in self.clients if client.sent)
+        first = next(asked, None)
+        return await first.describe() if first is not None else {}
 
-    def _render(self, sample: Sample) -> bytes:
-        urls = [self._images.data_url(image) for image in sample.images]
-        return render_core(sample, data_urls=urls, model=self._spec.model, decoding=self._spec.decoding)
-
-    async def _answer(self, request: ChatRequest) -> Prediction:
-        return prediction_of(request, await self._asker.ask(request), server=self._server)
+    async def _answer(self, question: Question) -> Prediction:
+        return prediction_of(question.pending, await self._asker.ask(question))
 
 
 class ReplayAnswerer:
@@ -121,28 +121,36 @@ def _replayed(record: AnswerRecord, pending: Pending) -> Prediction:
     )
 
 
-def prediction_of(request: ChatRequest, asked: Asked, *, server: str) -> Prediction:
-    """The record of what a request came to in the end."""
-    base: dict[str, Any] = {
-        "sample_id": request.sample_id,
-        "request_hash": request.request_hash,
-        "attempts": asked.attempts,
-        "server": server,
-    }
+def prediction_of(pending: Pending, asked: Asked) -> Prediction:
+    """The record of what a question came to in the end."""
     outcome = asked.outcome
+    base: dict[str, Any] = {
+        "sample_id": pending.sample.sample_id,
+        "request_hash": pending.request_hash,
+        "prompt_sha256": pending.sample.prompt_sha256,
+        "status": outcome.status,
+        "attempts": asked.attempts,
+        "queue_s": _rounded(asked.queue_s),
+        "cost": asked.cost,
+        "adjusted": asked.adjusted,
+        "server": asked.server,
+        "fallback": asked.fallback,
+    }
     if not isinstance(outcome, Answer):
-        error = SampleError(kind=outcome.kind, message=outcome.message)
-        return Prediction(**base, status=outcome.status, error=error)
+        return Prediction(**base, error=SampleError(kind=outcome.kind, message=outcome.message))
     return Prediction(
         **base,
-        status=outcome.status,
         text=outcome.text,
         finish_reason=outcome.finish_reason,
         input_tokens=outcome.input_tokens,
         output_tokens=outcome.output_tokens,
+        image_tokens=outcome.image_tokens,
+        cached_tokens=outcome.cached_tokens,
+        tokens_from=outcome.tokens_from,
         latency_s=_rounded(outcome.latency_s),
         ttft_s=_rounded(outcome.ttft_s),
         tpot_s=_rounded(outcome.tpot_s),
+        itl=outcome.itl,
         error=SampleError(kind="content_filter", message=outcome.refusal) if outcome.refusal else None,
     )
 

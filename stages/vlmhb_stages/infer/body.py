@@ -1,66 +1,59 @@
-"""Renders a sample into the body of a chat completion request. Pure.
-
-The JSON is put together from pieces, so that an encoded image is copied once and never scanned.
-"""
+"""A request before it is put into the words of a protocol: the sample, its encoded images, and what was changed."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
 
 from vlmhb_stages.contracts import Message, Sample
-from vlmhb_stages.specs import Decoding
-
-_STREAM = b',"stream":true,"stream_options":{"include_usage":true}}'
-_WHOLE = b',"stream":false}'
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChatRequest:
-    """A request that is ready to be sent. `core` is the body without the stream options and the last
-    brace."""
+    """Any client can put it to its place: model, dialect and decoding are the client's.
 
-    sample_id: str
+    `data_urls` are the sample's images in order, `data:<mime>;base64,<data>` each. `adjusted` is what was changed
+    before it is sent, in the words of `Prediction.adjusted`."""
+
+    sample: Sample
     request_hash: str
-    core: bytes
+    data_urls: tuple[bytes, ...] = ()
+    adjusted: tuple[str, ...] = ()
 
-    def body(self, *, stream: bool) -> bytes:
-        return self.core + (_STREAM if stream else _WHOLE)
-
-
-def render_core(sample: Sample, *, data_urls: Sequence[bytes], model: str, decoding: Decoding) -> bytes:
-    """`data_urls` are the sample's images, in order; they go before the text of the first user message."""
-    messages = list(sample.messages)
-    if data_urls and all(message.role != "user" for message in messages):
-        messages.append(Message(role="user", content=""))
-    first = next((i for i, message in enumerate(messages) if message.role == "user"), None)
-    rendered = [
-        _with_images(message, data_urls) if i == first and data_urls else _json(message.model_dump())
-        for i, message in enumerate(messages)
-    ]
-    options = b",".join(_json(key) + b":" + _json(value) for key, value in _options(decoding).items())
-    return b'{"model":' + _json(model) + b',"messages":[' + b",".join(rendered) + b"]," + options
+    @property
+    def sample_id(self) -> str:
+        return self.sample.sample_id
 
 
-def _with_images(message: Message, data_urls: Sequence[bytes]) -> bytes:
-    parts = [b'{"type":"image_url","image_url":{"url":"' + url + b'"}}' for url in data_urls]
-    if message.content:
-        parts.append(_json({"type": "text", "text": message.content}))
-    return b'{"role":' + _json(message.role) + b',"content":[' + b",".join(parts) + b"]}"
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One message with the images that stand before its text."""
+
+    message: Message
+    images: tuple[bytes, ...] = ()
 
 
-def _options(decoding: Decoding) -> dict[str, Any]:
-    options: dict[str, Any] = {"temperature": decoding.temperature, "max_tokens": decoding.max_tokens}
-    if decoding.seed is not None:
-        options["seed"] = decoding.seed
-    if decoding.top_p is not None:
-        options["top_p"] = decoding.top_p
-    if decoding.stop:
-        options["stop"] = list(decoding.stop)
-    return options
+def turns(request: ChatRequest) -> Iterator[Turn]:
+    """The messages in order; images without any user message get an empty one at the end."""
+    left = iter(request.data_urls)
+    placed = request.sample.images_by_message
+    for message, images in zip(request.sample.messages, placed, strict=True):
+        yield Turn(message=message, images=tuple(islice(left, len(images))))
+    rest = tuple(left)
+    if rest:
+        yield Turn(message=Message(role="user", content=""), images=rest)
 
 
-def _json(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    mime: str
+    base64: memoryview
+
+
+def encoded(data_url: bytes) -> Encoded:
+    """The parts of a data URL, without a copy of its data."""
+    head, mark, _ = data_url[:64].partition(b";base64,")
+    return Encoded(
+        mime=head.removeprefix(b"data:").decode(), base64=memoryview(data_url)[len(head) + len(mark) :]
+    )

@@ -27,8 +27,13 @@ _OVERFLOW = re.compile(
 _FILTERED = re.compile(
     r"content[_ ]?filter|ResponsibleAIPolicyViolation|content management policy", re.IGNORECASE
 )
-_STREAM = re.compile(r"\bstream", re.IGNORECASE)  # not "upstream", of which proxies speak
+_OUT_OF_MEMORY = re.compile(
+    r"out of (GPU )?memory|OutOfMemory|(CUDA|HIP|CUBLAS|CUDNN)\w* ?(error)?:? ?\w*(ALLOC_FAILED|memory allocation)"
+    r"|failed to allocate .{0,40}memory|not enough (GPU )?memory",
+    re.IGNORECASE,
+)
 _BAD_IMAGE = re.compile(r"\(bad_image\b")  # the code that our own servers give
+_MISSPOKE = re.compile(r"\(invalid_response\b")  # likewise: a closed program broke its contract
 _NEVER_OVERFLOW = (401, 403, 404, 408, 429)
 
 
@@ -57,23 +62,21 @@ def from_exception(error: aiohttp.ClientError | asyncio.TimeoutError | OSError) 
     if isinstance(
         error, asyncio.TimeoutError
     ):  # our own phases are timed in the client: this one is the connect
-        return Failure(kind="timeout", message="no connection in time", retryable=True, server="gone")
+        return Failure(
+            kind="timeout", message="no connection in time", retryable=True, server="gone", sent=False
+        )
     if isinstance(error, aiohttp.InvalidURL):
-        return Failure(kind="connection", message="the base URL is not a URL", retryable=False)
+        return Failure(kind="connection", message="the base URL is not a URL", retryable=False, sent=False)
     if isinstance(error, aiohttp.ClientResponseError):  # str() of it would show the request's headers
         return invalid(f"not HTTP: {error.message}")
     text = f"{type(error).__name__}: {error}"
-    return Failure(kind="connection", message=text, retryable=True, server="gone")
+    sent = not isinstance(error, aiohttp.ClientConnectorError)
+    return Failure(kind="connection", message=text, retryable=True, server="gone", sent=sent)
 
 
 def invalid(message: str) -> Failure:
     """An answer that does not follow the protocol; a broken one may well come whole the next time."""
     return Failure(kind="invalid_response", message=message, retryable=True, status_code=200)
-
-
-def rejects_streaming(failure: Failure) -> bool:
-    """Whether the server refused `stream` or `stream_options` as such."""
-    return failure.status_code in (400, 422) and _STREAM.search(failure.message) is not None
 
 
 def retry_after(value: str | None, *, now: float) -> float | None:
@@ -112,7 +115,7 @@ def _described(error: object) -> str:
 def _by_status(status: int, message: str) -> Failure:
     if status == 429:
         return Failure(kind="rate_limited", message=message, retryable=True)
-    if status == 408:
+    if status in (408, 504):
         return Failure(kind="timeout", message=message, retryable=True)
     if status == 503:  # a server of ours that is loading says so in /health as well
         return Failure(kind="server_error", message=message, retryable=True, server="gone")
@@ -120,8 +123,13 @@ def _by_status(status: int, message: str) -> Failure:
 
 
 def _by_wording(message: str, otherwise: Failure) -> Failure:
+    """Out of memory is no verdict on the request: alone, or after a restart, it may well have room."""
+    if _OUT_OF_MEMORY.search(message):
+        return replace(otherwise, kind="out_of_memory", retryable=True, server="fine")
     if _OVERFLOW.search(message):
         return replace(otherwise, kind="context_overflow", retryable=False, server="fine")
+    if _MISSPOKE.search(message):
+        return replace(otherwise, kind="invalid_response", retryable=True, server="fine")
     if _BAD_IMAGE.search(message):
         return replace(otherwise, kind="bad_image", retryable=False, server="fine")
     if _FILTERED.search(message):

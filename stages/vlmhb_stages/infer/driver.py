@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,25 +12,28 @@ from typing import Any
 from vlmhb_stages import paths
 from vlmhb_stages.contracts import InferSummary, SampleError
 from vlmhb_stages.events import EventWriter
+from vlmhb_stages.infer.accounts import Accounts, open_accounts
+from vlmhb_stages.infer.ahead import Ahead, depth_for
 from vlmhb_stages.infer.backends import Job, open_answerer
+from vlmhb_stages.infer.budget import BudgetEnded
 from vlmhb_stages.infer.ends import KNOWN, Exit, end_of
+from vlmhb_stages.infer.feed import Feed
 from vlmhb_stages.infer.halt import Halt
+from vlmhb_stages.infer.lookback import Lookback, look_back
 from vlmhb_stages.infer.pending import Answerer, Answering, Pending
 from vlmhb_stages.infer.policy import error_policy
 from vlmhb_stages.infer.pool import Pool
-from vlmhb_stages.infer.pulse import Pulse, beside
+from vlmhb_stages.infer.pulse import Gauges, Pulse, beside
 from vlmhb_stages.infer.recorder import Recorder
-from vlmhb_stages.infer.request_hash import request_hash
-from vlmhb_stages.infer.resume import PREDICTIONS, OwnRecords, PreviousRecords
+from vlmhb_stages.infer.route import most_in_flight
 from vlmhb_stages.infer.runtime import Runtime
-from vlmhb_stages.infer.samples import count_samples, read_samples
 from vlmhb_stages.infer.tally import Tally
+from vlmhb_stages.infer.telemetry import Telemetry
 from vlmhb_stages.journal import write_atomic
 from vlmhb_stages.signals import stop_signals
 from vlmhb_stages.specs import InferSpec
 
 SUMMARY = "summary.json"
-_BREATHE_EVERY = 100  # kept samples between two turns of the event loop
 
 
 def run(
@@ -56,97 +59,121 @@ async def _start(
     spec: InferSpec, *, events: EventWriter, resolve: Callable[[str], Path], runtime: Runtime
 ) -> Exit:
     halt = Halt()
-    job = Job(spec=spec, events=events, resolve=resolve, runtime=runtime, halt=halt)
-    with stop_signals(partial(halt.on_signal, grace_s=spec.drain_s)):
-        return await _Driver(job).run()
+    with (
+        stop_signals(partial(halt.on_signal, grace_s=spec.drain_s)),
+        open_accounts(
+            spec, out=resolve(paths.OUT), events=events, resolve=resolve, halt=halt, runtime=runtime
+        ) as accounts,
+    ):
+        job = Job(spec=spec, events=events, resolve=resolve, runtime=runtime, halt=halt, purse=accounts.purse)
+        return await _Driver(job, accounts).run()
 
 
 class _Driver:
     """One run: look back, feed the pool with what is not recorded yet, end."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, accounts: Accounts) -> None:
         self._job = job
         self._spec = job.spec
         self._halt = job.halt
+        self._accounts = accounts
         self._out = job.resolve(paths.OUT)
         self._started = job.runtime.monotonic()
         self._policy = error_policy(job.spec.error_policy)
         self._tally = Tally()
         self._pulse = Pulse(events=job.events, tally=self._tally, clock=job.runtime.monotonic)
+        self._telemetry = Telemetry(job, earlier=self._out / SUMMARY)
         self._requests = 0
         self._first_errors: dict[str, str] = {}  # kind -> message
         self._server: dict[str, Any] = {}
 
     async def run(self) -> Exit:
         async with beside(self._pulse.beat(self._spec.heartbeat_s), halt=self._halt):
-            self._tally.planned, own, previous = await asyncio.to_thread(self._look_back)
-            self._warn_of_corrupt(own.recovery.corrupt + previous.corrupt)
-            with Recorder(self._out, tally=self._tally, clock=self._job.runtime.monotonic) as recorder:
-                async with (
-                    self._answerer(recorder) as answerer,
-                    Pool(limit=max(1, self._spec.concurrency), halt=self._halt) as pool,
-                ):
-                    await self._feed(pool, answerer, recorder=recorder, own=own, previous=previous)
-            if self._halt.failure is not None:
-                with suppress(OSError):
-                    self._summarise()
-                raise self._halt.failure
-            if self._tally.is_complete:
-                await asyncio.to_thread(recorder.finish)
+            while not await self._round():
+                self._tally.clear()
             return self._end()
 
-    def _look_back(self) -> tuple[int, OwnRecords, PreviousRecords]:
-        """How many samples are planned, and what is recorded already."""
-        # recorded answers belong to an id: two pages with the same request have different ones
-        shared = () if self._spec.backend.kind == "replay" else self._spec.previous
-        folders = [self._job.resolve(folder) for folder in shared]
-        return count_samples(self._job.samples), OwnRecords(self._out / PREDICTIONS), PreviousRecords(folders)
+    async def _round(self) -> bool:
+        """Once through the samples. False: recorded lines turned out to be unreadable, so once more."""
+        found = await look_back(self._job)
+        self._tally.planned = found.planned
+        self._warn_of_corrupt(found.own.corrupt)
+        clock = self._job.runtime.monotonic
+        with (
+            closing(found.others),
+            Recorder(self._out, index=found.own.index, tally=self._tally, clock=clock) as recorder,
+        ):
+            await self._ask_all(found, recorder)
+        self._warn_of_corrupt(found.others.corrupt)
+        if self._halt.failure is not None:
+            with suppress(OSError):
+                self._summarise()
+            raise self._halt.failure
+        if not self._tally.is_complete:
+            return True
+        unreadable = await asyncio.to_thread(recorder.finish)
+        if not unreadable:
+            found.guard.put_up()
+        return not unreadable
+
+    async def _ask_all(self, found: Lookback, recorder: Recorder) -> None:
+        feed = Feed(
+            self._job.samples,
+            spec=self._spec,
+            found=found,
+            recorder=recorder,
+            tally=self._tally,
+            halt=self._halt,
+        )
+        limit = most_in_flight(self._spec)
+        async with (
+            self._answerer(recorder) as answerer,
+            Pool(limit=limit, halt=self._halt) as pool,
+            Ahead(answerer, depth=depth_for(limit)) as ahead,
+        ):
+            self._pulse.gauges = Gauges(in_flight=lambda: pool.in_flight, cost=self._accounts.shown)
+            self._pulse.progress()
+
+            async def ask(pending: Pending) -> None:
+                await self._telemetry.warm_up(answerer)
+                answering = await ahead.add(pending)
+                if answering is not None:
+                    await pool.start(partial(self._settle, answering, recorder))
+
+            await feed.ask(ask)
+            async for answering in ahead.rest():
+                await pool.start(partial(self._settle, answering, recorder))
+        if self._halt.reason == "budget" and self._halt.failure is None:
+            await feed.skip()
 
     @asynccontextmanager
     async def _answerer(self, recorder: Recorder) -> AsyncIterator[Answerer]:
+        def sync() -> None:
+            recorder.sync()
+            self._accounts.sync()
+
         async with (
-            beside(self._pulse.tick(recorder.sync), halt=self._halt),
-            open_answerer(self._job, on_attempt=recorder.record_attempt) as answerer,
+            beside(self._pulse.tick(sync, tell=self._job.purse.tell), halt=self._halt),
+            open_answerer(
+                self._job, on_attempt=self._telemetry.attempts(recorder.record_attempt)
+            ) as answerer,
+            self._telemetry.watching(answerer),
         ):
+            before = self._requests
             try:
                 yield answerer
             finally:
-                self._requests = answerer.requests
+                self._requests = before + answerer.requests
             if not self._halt.asked:
                 self._server = await answerer.describe()
 
-    async def _feed(
-        self,
-        pool: Pool,
-        answerer: Answerer,
-        *,
-        recorder: Recorder,
-        own: OwnRecords,
-        previous: PreviousRecords,
-    ) -> None:
-        """Streams the samples through the pool; those with a record are only counted."""
-        self._pulse.progress()
-        for number, sample in enumerate(read_samples(self._job.samples)):
-            self._halt.check()
-            recorder.expect(sample)
-            identity = request_hash(
-                sample, decoding=self._spec.decoding, model_identity=self._spec.model_identity
-            )
-            kept = own.take(sample, request_hash=identity)
-            imported = None if kept else previous.find(sample, request_hash=identity)
-            if kept is not None:
-                recorder.keep(sample, kept)
-            elif imported is not None:
-                recorder.record(imported)
-            else:
-                answering = await answerer.prepare(Pending(sample=sample, request_hash=identity))
-                await pool.start(partial(self._settle, answering, recorder))
-            if number % _BREATHE_EVERY == 0:
-                await asyncio.sleep(0)
-
     async def _settle(self, answering: Answering, recorder: Recorder) -> None:
         """One sample to its record, and what follows from it for the run."""
-        prediction = await answering()
+        try:
+            prediction = await answering()
+        except BudgetEnded:
+            self._halt.drain("budget")
+            return
         recorder.record(prediction)
         self._pulse.progress()
         if prediction.error is not None:
@@ -167,15 +194,7 @@ class _Driver:
         self._summarise()
         tally, events = self._tally, self._job.events
         if self._halt.reason == "errors":
-            message = f"{tally.errors} of {tally.planned} samples failed: {_kinds(tally.error_kinds)}"
-            if self._first_errors:
-                message += f"; the first: {next(iter(self._first_errors.values()))[:500]}"
-            events.emit(
-                "fatal",
-                code="VHB501",
-                message=message,
-                hint=f"attempts.jsonl has every error; error_policy is {self._spec.error_policy}",
-            )
+            self._tell_of_errors()
             return Exit.TOO_MANY_ERRORS
         if not tally.is_complete:
             events.emit(
@@ -185,16 +204,39 @@ class _Driver:
         if tally.answers_are_all_empty:
             events.emit("warning", message="every answer is empty: the model runs, but says nothing")
         events.emit("end", **tally.counts.model_dump())
+        if self._halt.reason == "budget":
+            self._tell_of_budget()
+            return Exit.BUDGET
         return Exit.DONE
+
+    def _tell_of_errors(self) -> None:
+        tally = self._tally
+        message = f"{tally.errors} of {tally.planned} samples failed: {_kinds(tally.error_kinds)}"
+        if self._first_errors:
+            message += f"; the first: {next(iter(self._first_errors.values()))[:500]}"
+        hint = f"attempts.jsonl has every error; error_policy is {self._spec.error_policy}"
+        self._job.events.emit("fatal", code="VHB501", message=message, hint=hint)
+
+    def _tell_of_budget(self) -> None:
+        tally = self._tally
+        message = (
+            f"the budget is used up ({self._accounts.in_words}): "
+            f"{tally.skipped} of {tally.planned} samples were not asked"
+        )
+        hint = "raise the budget; the same command asks only those"
+        self._job.events.emit("fatal", code="VHB506", message=message, hint=hint)
 
     def _summarise(self) -> None:
         summary = InferSummary(
             counts=self._tally.counts,
             imported=self._tally.imported,
+            cached=self._tally.cached,
             requests=self._requests,
             wall_s=round(self._job.runtime.monotonic() - self._started, 3),
             errors=self._tally.error_kinds,
             server=self._server or _server_before(self._out / SUMMARY),
+            spent=self._accounts.shown(),
+            **self._telemetry.summary,
         )
         write_atomic(self._out / SUMMARY, [summary.model_dump_json(indent=2).encode() + b"\n"])
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import aiohttp
 from yarl import URL
 
+from vlmhb_stages.infer.dialects import DIALECTS, Dialect
 from vlmhb_stages.specs import HttpBackend
 
 _IDLE_S = 4.0  # many servers close idle connections after 5 s; being first avoids a race
 _VERSION = re.compile(r"v\d+\w*")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,24 +26,29 @@ class Endpoint:
     socket: Path | None = None
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     secret: str | None = field(default=None, repr=False)
-
-    @property
-    def chat(self) -> str:
-        return f"{self.base}/chat/completions"
-
-    @property
-    def models(self) -> str:
-        return f"{self.base}/models"
+    dialect: Dialect = DIALECTS["openai"]
 
     @property
     def health(self) -> str:
-        return f"{self.base.removesuffix('/v1')}/health"
+        return f"{self._root}/health"
+
+    @property
+    def metrics(self) -> str:
+        return f"{self._root}/metrics"
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the server runs here for us: behind a socket, or on loopback where it can listen on none."""
+        return self.socket is not None or URL(self.base).host in _LOOPBACK
+
+    @property
+    def _root(self) -> str:
+        return self.base.removesuffix("/v1")
 
     def connector(self) -> aiohttp.BaseConnector:
         """Connections are bounded by the driver's window, not here."""
         if self.socket is not None:
-            # a new connection costs nothing on a socket, and an idle one would block a single-threaded server
-            return aiohttp.UnixConnector(path=str(self.socket), limit=0, force_close=True)
+            return aiohttp.UnixConnector(path=str(self.socket), limit=0, keepalive_timeout=_IDLE_S)
         return aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S)
 
     def redact(self, text: str) -> str:
@@ -53,17 +60,18 @@ def socket_endpoint(socket: Path) -> Endpoint:
 
 
 def http_endpoint(backend: HttpBackend, *, secret: str | None) -> Endpoint:
-    """A path without a version such as `/v1` gets one. Raises `ValueError` for what is no plain http(s)
+    """A path without a version such as `/v1` gets the dialect's. Raises `ValueError` for what is no plain http(s)
     URL."""
+    dialect = DIALECTS[backend.dialect]
     url = URL(backend.base_url.strip().rstrip("/"))
     if url.scheme not in ("http", "https") or not url.host:
         raise ValueError("the base URL must start with http:// or https:// and name a host")
     if url.user is not None:
         raise ValueError("the base URL holds credentials; give them as a secret key instead")
-    base = str(url) if any(_VERSION.fullmatch(part) for part in url.parts) else f"{url}/v1"
-    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    base = str(url) if any(_VERSION.fullmatch(part) for part in url.parts) else f"{url}/{dialect.version}"
+    headers = dialect.headers(secret)
     name = url.host if url.explicit_port is None else f"{url.host}:{url.explicit_port}"
-    return Endpoint(name=name, base=base, headers=headers, secret=secret)
+    return Endpoint(name=name, base=base, headers=headers, secret=secret, dialect=dialect)
 
 
 def read_secret(path: Path) -> str:

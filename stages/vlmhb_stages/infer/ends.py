@@ -8,6 +8,7 @@ from enum import IntEnum
 
 from vlmhb_stages.answers import BadAnswers
 from vlmhb_stages.infer.backends import NoBackend
+from vlmhb_stages.infer.budget import BadSpending
 from vlmhb_stages.infer.policy import BadPolicy
 from vlmhb_stages.infer.samples import BadSamples
 from vlmhb_stages.infer.server import ServerGone
@@ -20,10 +21,11 @@ class Exit(IntEnum):
     TOO_MANY_ERRORS = 4
     DISK_FULL = 5
     CONTRACT = 6  # samples.jsonl is not what prepare writes
+    BUDGET = 7  # every sample has a record, but some were not asked for want of money
     INTERRUPTED = 130
 
 
-KNOWN = (ServerGone, NoBackend, BadAnswers, BadSamples, BadPolicy, OSError)
+KNOWN = (ServerGone, NoBackend, BadAnswers, BadSamples, BadSpending, BadPolicy, OSError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,9 @@ def end_of(error: BaseException) -> End | None:
             message=message,
             hint="remove the prepare artifact and run again",
         )
+    if isinstance(error, BadSpending):
+        hint = "remove this file if you know what was spent: it begins at nothing then"
+        return End(exit=Exit.CONTRACT, code="VHB402", message=message, hint=hint)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         hint = "free some space; the same command continues where this one stopped"
         return End(exit=Exit.DISK_FULL, code="VHB405", message="no space left on the device", hint=hint)

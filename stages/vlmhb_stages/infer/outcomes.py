@@ -20,6 +20,11 @@ class Answer:
     latency_s: float
     ttft_s: float | None  # None when the answer was not streamed
     refusal: str | None = None
+    image_tokens: int | None = None  # part of input_tokens, where the server tells
+    cached_tokens: int | None = None  # likewise
+    tokens_from: Literal["usage", "tokenizer"] | None = None  # who counted
+    itl: dict[str, int] | None = None  # gaps between output tokens, as a `Sketch`
+    adjusted: tuple[str, ...] = ()  # what this server was asked differently from what was wanted
 
     @property
     def tpot_s(self) -> float | None:
@@ -40,11 +45,18 @@ class Failure:
     status_code: int | None = None
     retry_after_s: float | None = None
     server: Literal["fine", "gone", "hung"] = "fine"
+    sent: bool = True  # False: nothing of it can have reached a server, so nothing is charged
 
     @property
     def is_suspect(self) -> bool:
-        """The request may itself be what broke the server (it said nothing, not even a status)."""
-        return self.server != "fine" and self.status_code is None
+        """The request may itself be what broke the server (it said nothing, not even a status), or what took its
+        memory: it is asked again with no other one beside it."""
+        return self.kind == "out_of_memory" or (self.server != "fine" and self.status_code is None)
+
+    @property
+    def is_push_back(self) -> bool:
+        """The server has more to do than it wants: 429, 503, and 529 of some."""
+        return self.kind == "rate_limited" or self.status_code in (503, 529)
 
     @property
     def status(self) -> Status:
@@ -66,3 +78,10 @@ class Attempt(Record):
     outcome: Status
     status_code: int | None = None
     error: SampleError | None = None
+    server: str | None = None
+    queue_s: float | None = (
+        None  # from the end of the attempt before, or from being ready, to this one's start
+    )
+    ttft_s: float | None = None
+    cost: float | None = None
+    adjusted: tuple[str, ...] = ()

@@ -40,6 +40,7 @@ def failed(pending: Pending, *, kind: ErrorKind, message: str) -> Prediction:
         request_hash=pending.request_hash,
         status="error",
         attempts=0,
+        prompt_sha256=pending.sample.prompt_sha256,
         error=SampleError(kind=kind, message=message),
     )
 

@@ -22,6 +22,10 @@ class Pool:
         self._halt = halt
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def in_flight(self) -> int:
+        return len(self._tasks)
+
     async def start(self, work: Work) -> None:
         """Starts it as soon as there is room. Raises `Halted` when a stop is asked for first."""
         self._halt.check()

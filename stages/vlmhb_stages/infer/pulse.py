@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from vlmhb_stages.events import EventWriter
@@ -14,25 +15,43 @@ from vlmhb_stages.infer.tally import Tally
 _TICK_S = 1.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Gauges:
+    """What is known of a run besides its tally. `cost` is None without prices."""
+
+    in_flight: Callable[[], int] = lambda: 0
+    cost: Callable[[], float | None] = lambda: None
+
+
 class Pulse:
     """Progress is told at most once a second: at once when the last time is long ago, else with the next
     tick."""
 
     def __init__(self, *, events: EventWriter, tally: Tally, clock: Callable[[], float]) -> None:
+        self.gauges = Gauges()
         self._events = events
         self._tally = tally
         self._clock = clock
-        self._told_done = -1
+        self._told: tuple[int, int, float | None] | None = None  # done, retries, cost
         self._told_at = float("-inf")
 
     def progress(self, *, last: bool = False) -> None:
         """`last` is told in any case, unless it says nothing new."""
-        now, counts = self._clock(), self._tally.counts
-        if self._tally.done == self._told_done or not (last or now - self._told_at >= _TICK_S):
+        now, counts, cost = self._clock(), self._tally.counts, self.gauges.cost()
+        news = (self._tally.done, self._tally.retries, cost)
+        if news == self._told or not (last or now - self._told_at >= _TICK_S):
             return
-        self._told_done, self._told_at = self._tally.done, now
+        self._told, self._told_at = news, now
         self._events.emit(
-            "progress", done=self._tally.done, total=counts.planned, ok=counts.ok, error=counts.error
+            "progress",
+            done=self._tally.done,
+            total=counts.planned,
+            ok=counts.ok,
+            error=counts.error,
+            skipped=counts.skipped,
+            cost=None if cost is None else round(cost, 6),
+            retries=self._tally.retries,
+            in_flight=self.gauges.in_flight(),
         )
 
     async def beat(self, every_s: float) -> None:
@@ -40,10 +59,11 @@ class Pulse:
             self._events.emit("heartbeat")
             await asyncio.sleep(every_s)
 
-    async def tick(self, sync: Callable[[], None]) -> None:
+    async def tick(self, sync: Callable[[], None], *, tell: Callable[[], None] = lambda: None) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
             await asyncio.to_thread(sync)  # fsync may take long: not on the loop that measures latencies
+            tell()
             self.progress()
 
 

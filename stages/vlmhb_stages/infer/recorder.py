@@ -6,26 +6,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from vlmhb_stages.contracts import Prediction, Sample
+from vlmhb_stages.contracts import Prediction
+from vlmhb_stages.infer.canonical import make_canonical
+from vlmhb_stages.infer.index import Index, Recorded
 from vlmhb_stages.infer.outcomes import Attempt
-from vlmhb_stages.infer.resume import PREDICTIONS, Recorded
-from vlmhb_stages.infer.samples import BadSamples
+from vlmhb_stages.infer.resume import PREDICTIONS
 from vlmhb_stages.infer.tally import Fate, Tally
-from vlmhb_stages.journal import Journal, compact
+from vlmhb_stages.journal import Journal
 
 ATTEMPTS = "attempts.jsonl"
-_MISSING = -1
 
 
 class Recorder:
     """The two journals of one artifact. Use as a context: leaving it makes everything durable."""
 
-    def __init__(self, out: Path, *, tally: Tally, clock: Callable[[], float]) -> None:
+    def __init__(self, out: Path, *, index: Index, tally: Tally, clock: Callable[[], float]) -> None:
+        self.index = index
         self._path = out / PREDICTIONS
         self._tally = tally
         self._predictions = Journal(self._path, clock=clock)
         self._attempts = Journal(out / ATTEMPTS, clock=clock)
-        self._offsets: dict[str, int] = {}  # in the order of samples.jsonl
+        self._known_from = self._predictions.size  # what follows is written by us
 
     def __enter__(self) -> Recorder:
         return self
@@ -36,33 +37,30 @@ class Recorder:
         finally:
             self._attempts.close()
 
-    def expect(self, sample: Sample) -> None:
-        """Call for every sample, in the order of samples.jsonl, before anything is recorded for it.
-
-        Raises `BadSamples` for an id that was there before."""
-        if sample.sample_id in self._offsets:
-            raise BadSamples(f"sample_id {sample.sample_id!r} is not unique")
-        self._offsets[sample.sample_id] = _MISSING
-
-    def keep(self, sample: Sample, recorded: Recorded) -> None:
-        self._offsets[sample.sample_id] = recorded.offset
+    def keep(self, key: bytes, recorded: Recorded) -> None:
+        """For a sample that `index` has given out."""
+        self.index.place(key, recorded.offset)
         self._tally.add(recorded.fate)
 
     def record(self, prediction: Prediction) -> None:
-        self._offsets[prediction.sample_id] = self._predictions.append(prediction.model_dump_json())
+        """For a sample that `index` has given out."""
+        offset = self._predictions.append(prediction.model_dump_json())
+        self.index.place(prediction.sample_id.encode(), offset)
         self._tally.add(Fate.of(prediction))
 
     def record_attempt(self, attempt: Attempt) -> None:
         self._attempts.append(attempt.model_dump_json())
+        self._tally.retries += attempt.attempt > 1
 
     def sync(self) -> None:
         """To be called about once a second, off the event loop."""
         self._predictions.sync()
         self._attempts.sync()
 
-    def finish(self) -> None:
-        """One line per sample, in the order of samples.jsonl. Only for a complete run, after the context
-        was left."""
-        if _MISSING in self._offsets.values():
+    def finish(self) -> int:
+        """One line per sample, in the order of samples.jsonl. Only for a complete run, after the context was left.
+
+        How many lines were unreadable: with any, nothing is done, and their samples must be asked again."""
+        if not self.index.is_full:
             raise RuntimeError("predictions can be made canonical only when every sample has one")
-        compact(self._path, self._offsets.values())
+        return make_canonical(self._path, self.index.offsets, known_from=self._known_from)

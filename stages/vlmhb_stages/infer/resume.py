@@ -1,79 +1,129 @@
-"""What earlier runs have already answered: this artifact's own records and those of `previous` artifacts."""
+"""What has been answered already: this artifact's own records, those of `previous` artifacts, the response cache."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import ValidationError
 
 from vlmhb_stages.contracts import Prediction, Sample
-from vlmhb_stages.infer.tally import Fate
-from vlmhb_stages.journal import Recovery, recover, scan
+from vlmhb_stages.infer.index import Index, Recorded
+from vlmhb_stages.infer.lines import Fates, RecordLines, hash_of
+from vlmhb_stages.infer.tally import CACHE_MARK, FINAL
+from vlmhb_stages.journal import cut_torn_tail
 
 PREDICTIONS = "predictions.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One record, without its text: where it stands, which request it answers, what became of it."""
-
-    offset: int
-    request_hash: str
-    fate: Fate
+_FILE_SHIFT = 48  # offsets are smaller than 256 TiB
 
 
 class OwnRecords:
     """The last valid record per sample of this artifact's journal, whose torn tail is cut."""
 
     def __init__(self, path: Path) -> None:
-        self._records: dict[str, Recorded] = {}
-        self._fates: dict[Fate, Fate] = {}
-        self.recovery: Recovery = recover(path, parse=Prediction.model_validate_json, keep=self._keep)
+        self._path = path
+        fates = Fates()
+        self.index = Index(fates)
+        cut_torn_tail(path)
+        lines, found = RecordLines(path, fates=fates), self.index.found
+        count = 0
+        for key, _, offset, fate in lines:
+            found(key, offset=offset, fate=fate)
+            count += 1
+        self.corrupt = lines.corrupt
+        self.is_empty = count == 0
 
-    def take(self, sample: Sample, *, request_hash: str) -> Recorded | None:
-        """The record to keep for this sample, if there is one; each can be taken once.
+    def holds(self, recorded: Recorded, sample: Sample, *, request_hash: str) -> bool:
+        """Whether the record is to be kept: it answers this very request, and asking again would change nothing.
 
-        An answer is kept while its request is the same, and so is the verdict that the input is unusable.
-        Every other
-        error is tried again: it costs nothing that the user did not ask for by resuming."""
-        found = self._records.pop(sample.sample_id, None)
-        if found is None or found.request_hash != request_hash:
-            return None
-        is_unusable = sample.error is not None and found.fate.error == sample.error.kind
-        return found if found.fate.is_final or is_unusable else None
+        An answer is kept while its request is the same, and so is the verdict that the input is unusable. Every
+        other error is tried again: it costs nothing that the user did not ask for by resuming."""
+        is_unusable = sample.error is not None and recorded.fate.error == sample.error.kind
+        return (recorded.fate.is_final or is_unusable) and self.answers(recorded, request_hash)
 
-    def _keep(self, offset: int, record: Prediction) -> None:
-        fate = Fate.of(record)
-        shared = self._fates.setdefault(fate, fate)
-        self._records[record.sample_id] = Recorded(offset, record.request_hash, shared)
+    def answers(self, recorded: Recorded, request_hash: str) -> bool:
+        with self._path.open("rb") as file:
+            file.seek(recorded.offset)
+            return hash_of(file.readline()) == request_hash
 
 
-class PreviousRecords:
-    """Final records of other artifacts of the same model identity, by request."""
+class OtherRecords:
+    """Final records of other artifacts and of the response cache, by request; 32 bytes of memory for each.
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        self._places: dict[str, tuple[Path, int]] = {}
+    `folders` are infer artifacts (`<fingerprint>/predictions.jsonl`), `files` of the response cache. Where several
+    have the same request, the last one counts, an artifact before the cache."""
+
+    def __init__(self, folders: Sequence[Path], *, files: Sequence[Path] = ()) -> None:
+        self._files = (*files, *(folder / PREDICTIONS for folder in folders))
+        self._cached = len(files)
+        self._hashes = array("Q")  # the first 64 bits of each
+        self._places = array("q")
+        self._opened: dict[int, BinaryIO] = {}
         self.corrupt = 0
-        for folder in folders:
-            self._index(folder)
+        self.is_read = not self._files
+
+    def read(self) -> None:
+        """Takes seconds where there are millions; off the event loop, and only when something is to be asked."""
+        import numpy as np
+
+        fates = Fates()
+        for number, path in enumerate(self._files):
+            lines, base = RecordLines(path, fates=fates), number << _FILE_SHIFT
+            for _, request_hash, offset, fate in lines:
+                if fates[fate].is_final:
+                    self._hashes.append(int(request_hash[:16], 16))
+                    self._places.append(base | offset)
+            self.corrupt += lines.corrupt
+        hashes, places = np.frombuffer(self._hashes, "u8"), np.frombuffer(self._places, "i8")
+        order = np.argsort(hashes, kind="stable")
+        self._hashes, self._places = array("Q", hashes[order].tobytes()), array("q", places[order].tobytes())
+        self.is_read = True
 
     def find(self, sample: Sample, *, request_hash: str) -> Prediction | None:
         """The record of the same request, as this sample's, marked with the artifact it first came from.
 
-        An unusable sample has none: without its image its request looks like one of plain text."""
-        place = self._places.get(request_hash) if sample.error is None else None
-        if place is None:
+        An unusable sample has none: without its image its request looks like one of plain text. An answer from
+        elsewhere than the model asked, or to a request that was changed on the way, is none either."""
+        if sample.error is not None:
             return None
-        folder, offset = place
-        with (folder / PREDICTIONS).open("rb") as file:
-            file.seek(offset)
-            record = Prediction.model_validate_json(file.readline())
-        origin = record.imported_from or folder.name
-        return record.model_copy(update={"sample_id": sample.sample_id, "imported_from": origin})
+        for number, offset in self._candidates(request_hash):
+            record = self._record_at(number, offset)
+            if record is not None and record.request_hash == request_hash and _may_be_shared(record):
+                origin = (record.imported_from or self._files[number].parent.name).removeprefix(CACHE_MARK)
+                own = {
+                    "sample_id": sample.sample_id,
+                    "prompt_sha256": sample.prompt_sha256,
+                    "imported_from": f"{CACHE_MARK}{origin}" if number < self._cached else origin,
+                }
+                return record.model_copy(update=own)
+        return None
 
-    def _index(self, folder: Path) -> None:
-        def keep(offset: int, record: Prediction) -> None:
-            if Fate.of(record).is_final:
-                self._places[record.request_hash] = (folder, offset)
+    def close(self) -> None:
+        for file in self._opened.values():
+            file.close()
+        self._opened.clear()
 
-        self.corrupt += scan(folder / PREDICTIONS, parse=Prediction.model_validate_json, keep=keep).corrupt
+    def _record_at(self, number: int, offset: int) -> Prediction | None:
+        """None for a line that is no record after all."""
+        if number not in self._opened:
+            self._opened[number] = self._files[number].open("rb")
+        self._opened[number].seek(offset)
+        try:
+            return Prediction.model_validate_json(self._opened[number].readline())
+        except ValidationError:
+            return None
+
+    def _candidates(self, request_hash: str) -> Iterator[tuple[int, int]]:
+        """File number and offset of records with this hash, or one that begins like it; the last one first."""
+        wanted, hashes = int(request_hash[:16], 16), self._hashes
+        at = bisect_right(hashes, wanted) - 1
+        while at >= 0 and hashes[at] == wanted:
+            yield divmod(self._places[at], 1 << _FILE_SHIFT)
+            at -= 1
+
+
+def _may_be_shared(record: Prediction) -> bool:
+    return record.status in FINAL and record.fallback is None and not record.adjusted

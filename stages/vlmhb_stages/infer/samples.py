@@ -1,33 +1,81 @@
-"""Reads `samples.jsonl` one sample at a time."""
+"""Reads `samples.jsonl` one sample at a time, in full or only as far as its id."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from vlmhb_stages.contracts import Sample
 
+_BLOCK = 1 << 20
+_HEAD = re.compile(rb'\{"sample_id": ?"([^"\\\x00-\x1f]*)"')
+
 
 class BadSamples(Exception):
     """`samples.jsonl` breaks the contract; the message names the line."""
 
 
+@dataclass(slots=True)
+class SampleLine:
+    """`key`: the sample's id in UTF-8. `offset` in the file, `number` from 1."""
+
+    key: bytes
+    content: bytes
+    offset: int
+    number: int
+
+    def parse(self) -> Sample:
+        """Raises `BadSamples`."""
+        return _parsed(self.content, number=self.number)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplesFile:
+    """`count` of lines."""
+
+    count: int
+    sha256: str
+
+
 def read_samples(path: Path) -> Iterator[Sample]:
     """In file order. Raises `BadSamples`."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                yield Sample.model_validate_json(line)
-            except ValidationError as error:
-                raise BadSamples(f"{path.name}, line {number}: {error.errors()[0]['msg']}") from error
+    for line in read_lines(path):
+        yield line.parse()
 
 
-def count_samples(path: Path) -> int:
-    """How many lines there are. Raises `BadSamples` when there is no such file."""
+def read_lines(path: Path) -> Iterator[SampleLine]:
+    """In file order. A line that does not begin as prepare writes it is parsed in full. Raises `BadSamples`."""
+    offset = number = 0
+    with path.open("rb", buffering=_BLOCK) as file:
+        for content in file:
+            number += 1
+            head = _HEAD.match(content)
+            key = head[1] if head is not None else _parsed(content, number=number).sample_id.encode()
+            yield SampleLine(key, content, offset, number)
+            offset += len(content)
+
+
+def survey(path: Path) -> SamplesFile:
+    """How many lines there are, and the file's hash. Raises `BadSamples` when there is no such file."""
+    digest, count, last = hashlib.sha256(), 0, b"\n"
     try:
         with path.open("rb") as file:
-            return sum(1 for _ in file)
+            while block := file.read(_BLOCK):
+                digest.update(block)
+                count += block.count(b"\n")
+                last = block[-1:]
     except FileNotFoundError as error:
         raise BadSamples(f"{path} is missing") from error
+    return SamplesFile(count=count + (last != b"\n"), sha256=digest.hexdigest())
+
+
+def _parsed(content: bytes, *, number: int) -> Sample:
+    try:
+        return Sample.model_validate_json(content)
+    except ValidationError as error:
+        raise BadSamples(f"samples.jsonl, line {number}: {error.errors()[0]['msg']}") from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from vlmhb_stages.contracts import Counts, ErrorKind, Prediction, Status
 
+CACHE_MARK = "cache:"  # before the fingerprint in `imported_from` of an answer from the response cache
 _ANSWERED = ("ok", "truncated")
 FINAL: tuple[Status, ...] = ("ok", "truncated", "refused", "context_overflow")
 
@@ -20,6 +21,11 @@ class Fate:
     error: ErrorKind | None = None
     is_empty: bool = False
     is_imported: bool = False
+    is_cached: bool = False  # imported from the response cache
+
+    @staticmethod
+    def is_from_cache(imported_from: str | None) -> bool:
+        return (imported_from or "").startswith(CACHE_MARK)
 
     @staticmethod
     def of(record: Prediction) -> Fate:
@@ -28,6 +34,7 @@ class Fate:
             error=record.error.kind if record.error else None,
             is_empty=not record.text,
             is_imported=record.imported_from is not None,
+            is_cached=Fate.is_from_cache(record.imported_from),
         )
 
     @property
@@ -42,10 +49,15 @@ class Tally:
 
     def __init__(self) -> None:
         self.planned = 0
+        self.retries = 0  # requests of this start of the stage that repeated an earlier one
         self._fates: Counter[Fate] = Counter()
 
-    def add(self, fate: Fate) -> None:
-        self._fates[fate] += 1
+    def add(self, fate: Fate, count: int = 1) -> None:
+        self._fates[fate] += count
+
+    def clear(self) -> None:
+        """Everything is counted anew; what was sent stays sent."""
+        self._fates.clear()
 
     @property
     def done(self) -> int:
@@ -70,6 +82,10 @@ class Tally:
     @property
     def imported(self) -> int:
         return self._sum(lambda fate: fate.is_imported)
+
+    @property
+    def cached(self) -> int:
+        return self._sum(lambda fate: fate.is_cached)
 
     @property
     def answers_are_all_empty(self) -> bool:

@@ -1,7 +1,8 @@
-"""What a model is asked: prompt collection over prompt over the dataset's own question, then the choices.
+"""The question of a sample: prompt collection over prompt over the dataset's own question, then the choices.
 
 A template stands around questions of the dataset and of a collection, choices included. A prompt of the card or of the
-row is sent as it is: whoever writes the whole text wants no more around it."""
+row is sent as it is: whoever writes the whole text wants no more around it. What becomes of the question in the end
+stands in `conversation.py`."""
 
 from __future__ import annotations
 
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 
 from vlmhb_benchmarks.loaders import RawSample
 
-from vlmhb_stages.contracts import Message
 from vlmhb_stages.prepare.failure import PrepareFailed
 from vlmhb_stages.specs import PrepareSpec
 
@@ -42,24 +42,25 @@ def check_template(spec: PrepareSpec) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Asked:
+class Asked:
+    """The question of a sample, before any template."""
+
     text: str
     is_question: bool  # of the dataset or of a collection, so that the template applies
+    is_own: bool = False  # of the dataset
 
 
-def _asked(sample: RawSample, *, spec: PrepareSpec) -> _Asked:
+def asked(sample: RawSample, *, spec: PrepareSpec) -> Asked:
+    """Its text is empty when nobody gives one."""
     whole = None if spec.prompts else spec.prompt
     if whole:
-        return _Asked(text=whole, is_question=False)
-    text = spec.prompts.get(prompt_key(sample), "") or sample.question
-    if text:
-        return _Asked(text=text, is_question=True)
-    return _Asked(text=OCR_PROMPT if spec.task_type == "ocr" else "", is_question=False)
-
-
-def question(sample: RawSample, *, spec: PrepareSpec) -> str:
-    """The text of the question; empty when nobody gives one."""
-    return _asked(sample, spec=spec).text
+        return Asked(text=whole, is_question=False)
+    collected = spec.prompts.get(prompt_key(sample), "")
+    if collected:
+        return Asked(text=collected, is_question=True)
+    if sample.question:
+        return Asked(text=sample.question, is_question=True, is_own=True)
+    return Asked(text=OCR_PROMPT if spec.task_type == "ocr" else "", is_question=False)
 
 
 def with_choices(text: str, choices: Sequence[str]) -> str:
@@ -67,15 +68,3 @@ def with_choices(text: str, choices: Sequence[str]) -> str:
     letters = string.ascii_uppercase
     lines = [f"{letter}. {choice}" for letter, choice in zip(letters, choices, strict=False)]
     return "\n".join((text, *lines))
-
-
-def messages(sample: RawSample, *, spec: PrepareSpec) -> tuple[Message, ...]:
-    """The system message, if any, and the user message."""
-    asked = _asked(sample, spec=spec)
-    text = with_choices(asked.text, (sample.choices or ()) if sample.list_choices else ())
-    if spec.template is not None and asked.is_question:
-        text = spec.template.replace(PLACEHOLDER, text)
-    user = Message(role="user", content=text)
-    if spec.system_prompt:
-        return (Message(role="system", content=spec.system_prompt), user)
-    return (user,)

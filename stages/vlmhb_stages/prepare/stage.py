@@ -18,7 +18,9 @@ from vlmhb_stages.prepare.media import can_mount
 from vlmhb_stages.prepare.oddities import BadImage
 from vlmhb_stages.prepare.output import RecordFile, fresh_folder, write_json
 from vlmhb_stages.prepare.progress import Progress
-from vlmhb_stages.prepare.prompts import check_template, messages, question
+from vlmhb_stages.prepare.prompting import Prompting, open_prompting
+from vlmhb_stages.prepare.prompts import check_template
+from vlmhb_stages.prepare.schemas import check_schemas, response_schema
 from vlmhb_stages.prepare.source import Source, open_source
 from vlmhb_stages.prepare.store import ImageStore
 from vlmhb_stages.prepare.survey import is_selected, survey
@@ -37,7 +39,7 @@ def run(
 ) -> int:
     """The exit code: 0, or 2 after a `fatal` event. `clock` (seconds) paces the progress events."""
     try:
-        _Preparation(spec, events=events, dataset=resolve(spec.dataset), out=resolve(paths.OUT)).run(clock)
+        _Preparation(spec, events=events, resolve=resolve).run(clock)
     except LoaderError as error:
         events.emit("fatal", code="VHB205", message=str(error), hint=error.hint)
         return EXIT_BAD_DATASET
@@ -54,29 +56,36 @@ class _Folders:
 
 
 class _Preparation:
-    def __init__(self, spec: PrepareSpec, *, events: EventWriter, dataset: Path, out: Path) -> None:
-        self._spec, self._events, self._dataset, self._out = spec, events, dataset, out
+    def __init__(self, spec: PrepareSpec, *, events: EventWriter, resolve: Callable[[str], Path]) -> None:
+        self._spec, self._events, self._resolve = spec, events, resolve
+        self._dataset, self._out = resolve(spec.dataset), resolve(paths.OUT)
 
     def run(self, clock: Callable[[], float]) -> None:
         check_template(self._spec)
+        check_schemas(self._spec)
         progress = Progress(self._events, clock=clock)
-        with open_source(self._spec, dataset=self._dataset, out=self._out, beat=progress.beat) as source:
-            self._prepare(source, progress=progress)
+        with (
+            open_prompting(self._spec, resolve=self._resolve) as prompting,
+            open_source(self._spec, dataset=self._dataset, out=self._out, beat=progress.beat) as source,
+        ):
+            self._prepare(source, prompting=prompting, progress=progress)
         progress.end()
 
-    def _prepare(self, source: Source, *, progress: Progress) -> None:
-        found = survey(source.load(), spec=self._spec, beat=progress.beat)
+    def _prepare(self, source: Source, *, prompting: Prompting, progress: Progress) -> None:
+        found = survey(prompting.watched(source.load()), spec=self._spec, beat=progress.beat)
         progress.total = found.selected
         self._warn(found.warnings)
         folders = _Folders(
             inputs=fresh_folder(self._out / "inputs"), labels=fresh_folder(self._out / "labels")
         )
+        prompting.place(folders.inputs / "media")
         store = self._media(source, folder=found.folder, inputs=folders.inputs)
         try:
-            self._write(source, store, folders=folders, progress=progress)
+            self._write(source, store, prompting=prompting, folders=folders, progress=progress)
         finally:
             store.close()
-        self._warn(store.seen.warnings())
+        prompting.write_versions(folders.inputs)
+        self._warn([*store.seen.warnings(), *prompting.warnings()])
 
     def _warn(self, messages: Iterable[str]) -> None:
         for message in messages:
@@ -89,7 +98,7 @@ class _Preparation:
             inputs / "media.json", {"mode": "copy"} if mount is None else {"mode": "mount", "root": mount}
         )
         if mount is None:
-            (inputs / "media").mkdir()
+            (inputs / "media").mkdir(exist_ok=True)
         return ImageStore(
             root=source.root,
             mount=mount,
@@ -98,21 +107,31 @@ class _Preparation:
             unpacked=source.is_ours,
         )
 
-    def _write(self, source: Source, store: ImageStore, *, folders: _Folders, progress: Progress) -> None:
+    def _write(
+        self,
+        source: Source,
+        store: ImageStore,
+        *,
+        prompting: Prompting,
+        folders: _Folders,
+        progress: Progress,
+    ) -> None:
         selected = (sample for sample in source.load() if is_selected(sample, spec=self._spec))
         with (
             RecordFile(folders.inputs / "samples.jsonl") as inputs,
             RecordFile(folders.labels / "labels.jsonl") as labels,
         ):
             for raw in islice(selected, self._spec.limit):
-                sample = self._sample(raw, store=store, beat=progress.beat)
+                sample = self._sample(raw, store=store, prompting=prompting, beat=progress.beat)
                 inputs.write(sample)
                 labels.write(_label(raw))
                 progress.add(sample.error)
 
-    def _sample(self, raw: RawSample, *, store: ImageStore, beat: Callable[[], None]) -> Sample:
+    def _sample(
+        self, raw: RawSample, *, store: ImageStore, prompting: Prompting, beat: Callable[[], None]
+    ) -> Sample:
         images: tuple[ImageRef, ...] = ()
-        error = self._problem(raw)
+        error = self._problem(raw, prompting)
         if error is None:
             try:
                 images = _images(raw, store=store, beat=beat)
@@ -120,19 +139,21 @@ class _Preparation:
                     store.seen.add_bare(f"{raw.file}, row {raw.row}")
             except BadImage as bad:
                 error = SampleError(kind="bad_image", message=f"{raw.file}, row {raw.row}: {bad}")
+        said = prompting.conversation(raw, images=images, usable=error is None)
         return Sample(
             sample_id=raw.sample_id,
-            messages=messages(raw, spec=self._spec),
-            images=images,
+            messages=said.messages,
+            images=said.images,
             metadata=dict(raw.metadata),
             choices=raw.choices,
-            response_schema=dict(raw.response_schema) if raw.response_schema is not None else None,
+            response_schema=response_schema(raw.response_schema, spec=self._spec),
+            prompt_sha256=said.prompt_sha256,
             error=error,
         )
 
-    def _problem(self, raw: RawSample) -> SampleError | None:
+    def _problem(self, raw: RawSample, prompting: Prompting) -> SampleError | None:
         problem = raw.problem
-        if problem is None and not question(raw, spec=self._spec):
+        if problem is None and not prompting.asks(raw):
             problem = "no question, and the benchmark has no prompt"
         if problem is None:
             return None

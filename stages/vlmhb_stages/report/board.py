@@ -51,6 +51,7 @@ class Row:
 
     model: str
     cells: tuple[tuple[Entry, ...], ...]
+    number: int = 0  # in the order of the config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +112,7 @@ def entries_of(reports: Sequence[EvaluationReport]) -> tuple[Entry, ...]:
 
 
 def board_of(entries: Sequence[Entry]) -> Board:
+    """Models by their mean rank over the benchmarks, best first; equal ones in the order of the config."""
     benchmarks = list(dict.fromkeys(entry.report.benchmark for entry in entries))
     models = list(dict.fromkeys(entry.report.model for entry in entries))
     columns = tuple(
@@ -118,10 +120,37 @@ def board_of(entries: Sequence[Entry]) -> Board:
         for name in benchmarks
     )
     rows = tuple(
-        Row(model=model, cells=tuple(_cell(entries, model=model, benchmark=name) for name in benchmarks))
-        for model in models
+        Row(
+            model=model,
+            cells=tuple(_cell(entries, model=model, benchmark=name) for name in benchmarks),
+            number=number,
+        )
+        for number, model in enumerate(models, start=1)
     )
-    return Board(columns=columns, rows=rows)
+    ranks = mean_ranks(rows)
+    return Board(columns=columns, rows=tuple(sorted(rows, key=lambda row: ranks[row.model])))
+
+
+def mean_ranks(rows: Sequence[Row]) -> dict[str, float]:
+    """By model, 1 is best; a benchmark without a value of it counts as the last place there."""
+    places: dict[str, list[float]] = {row.model: [] for row in rows}
+    for column in range(len(rows[0].cells) if rows else 0):
+        values = {row.model: _best_of(row.cells[column]) for row in rows}
+        for model, value in values.items():
+            better = sum(1 for other in values.values() if other > value)
+            places[model].append(1.0 + better if value > float("-inf") else float(len(rows)))
+    return {model: sum(found) / len(found) if found else 0.0 for model, found in places.items()}
+
+
+def _best_of(cell: Sequence[Entry]) -> float:
+    """The best value in a cell, larger being better."""
+    known = [(entry.metric, entry.value) for entry in cell]
+    signed = (
+        -value if metric.direction == "lower" else value
+        for metric, value in known
+        if metric is not None and value is not None
+    )
+    return max(signed, default=float("-inf"))
 
 
 def heat_maps(entries: Sequence[Entry]) -> tuple[HeatMap, ...]:

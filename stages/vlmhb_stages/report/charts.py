@@ -1,10 +1,11 @@
-"""Small inline SVG charts, scaled in percent so that their text-free shapes fit any width.
+"""Small inline SVG charts, scaled in percent so that their shapes fit any width.
 
 Every number that a shape stands for is beside it as text: shapes are hidden from screen readers.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -18,22 +19,27 @@ _SVG = Markup('<svg class="{}" width="100%" height="{}" aria-hidden="true" focus
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """Maps `low`..`high` to 0..100 percent."""
+    """Maps `low`..`high` to 0..100 percent; `log`: by their logarithms."""
 
     low: float
     high: float
+    log: bool = False
+
+    def share(self, value: float) -> float:
+        low, high, found = (math.log(end) if self.log else end for end in (self.low, self.high, value))
+        share = (found - low) / (high - low) if high > low else 0.0
+        return min(max(share, 0.0), 1.0)
 
     def at(self, value: float) -> str:
-        span = self.high - self.low
-        share = (value - self.low) / span if span > 0 else 0.0
-        return f"{100 * min(max(share, 0.0), 1.0):.2f}%"
+        return f"{100 * self.share(value):.2f}%"
 
     def width(self, start: float, end: float) -> str:
         return f"{float(self.at(end)[:-1]) - float(self.at(start)[:-1]):.2f}%"
 
     @property
     def ticks(self) -> tuple[float, ...]:
-        return (self.low, (self.low + self.high) / 2, self.high)
+        middle = math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
+        return (self.low, middle, self.high)
 
 
 def nice_scale(values: list[float], *, least: float = 0.0) -> Scale:
@@ -46,6 +52,55 @@ def nice_scale(values: list[float], *, least: float = 0.0) -> Scale:
         step * unit for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * unit >= top * 0.9999
     )
     return Scale(low=min([*values, 0.0]), high=high)
+
+
+def log_scale(values: list[float]) -> Scale:
+    """From a power of ten below the smallest value, which is positive, to one above the largest."""
+    low, high = (math.log10(end) for end in (min(values), max(values)))
+    return Scale(
+        low=10.0 ** math.floor(low), high=10.0 ** max(math.ceil(high), math.floor(low) + 1), log=True
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dot:
+    """`front`: on the line of those that no other one beats."""
+
+    x: float
+    y: float
+    label: str
+    front: bool
+
+
+def scatter(dots: list[Dot], *, x: Scale, y: Scale, best_is_low: bool) -> Markup:
+    """Numbered dots, the best at the top; the front is a line through its dots."""
+    height, edge = 220, 12
+
+    def down(value: float) -> float:
+        share = y.share(value) if best_is_low else 1 - y.share(value)
+        return round(edge + (height - 2 * edge) * share, 1)
+
+    shapes = [_span("grid", start="0%", end="100%", y=down(tick)) for tick in y.ticks]
+    shapes += [_line("grid", at=x.at(tick), top=0, bottom=height) for tick in x.ticks]
+    front = sorted((dot for dot in dots if dot.front), key=lambda dot: dot.x)
+    for one, two in itertools.pairwise(front):
+        shapes.append(
+            Markup('<line class="front" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(
+                x.at(one.x), down(one.y), x.at(two.x), down(two.y)
+            )
+        )
+    for dot in dots:
+        shapes.append(
+            Markup('<circle class="{}" cx="{}" cy="{}" r="9"/><text x="{}" y="{}" dy="4">{}</text>').format(
+                "point best" if dot.front else "point",
+                x.at(dot.x),
+                down(dot.y),
+                x.at(dot.x),
+                down(dot.y),
+                dot.label,
+            )
+        )
+    return _svg("scatter", height=height, shapes=shapes)
 
 
 def bar(value: float, *, low: float | None, high: float | None, scale: Scale) -> Markup:
@@ -99,5 +154,5 @@ def _line(name: str, *, at: str, top: int, bottom: int) -> Markup:
     return Markup('<line class="{}" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(name, at, at, top, bottom)
 
 
-def _span(name: str, *, start: str, end: str, y: int) -> Markup:
+def _span(name: str, *, start: str, end: str, y: float) -> Markup:
     return Markup('<line class="{}" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(name, start, end, y, y)

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vlmhb_stages.contracts import Counts, InferSummary, MetricsFile, MetricValue, Prediction, Sample, Score
+from vlmhb_stages.report.costs import CostTally
 from vlmhb_stages.report.model import EvaluationInfo, EvaluationReport, EvaluationStatus, WorstSample
-from vlmhb_stages.report.performance import Histogram, histogram, performance, throughput
+from vlmhb_stages.report.performance import Histogram, active_seconds, histogram, performance
+from vlmhb_stages.report.prompts import prompt_versions
 from vlmhb_stages.report.read import Reader
 from vlmhb_stages.report.tally import Tally
+from vlmhb_stages.report.timings import Timings
 from vlmhb_stages.report.worst import Scored, WorstScores
 from vlmhb_stages.specs import ReportEvaluation
 
@@ -55,14 +58,17 @@ class _Folders:
 
 @dataclass(kw_only=True)
 class _Planned:
-    """The planned samples: how many, and those asked for."""
+    """The planned samples: how many, and those asked for. `costs` None: nothing has a price."""
 
     wanted: frozenset[str]
     count: int = 0
     kept: dict[str, Sample] = field(default_factory=dict)
+    costs: CostTally | None = None
 
     def add(self, sample: Sample) -> None:
         self.count += 1
+        if self.costs is not None:
+            self.costs.expect(sample)
         if sample.sample_id in self.wanted:
             self.kept[sample.sample_id] = sample
 
@@ -76,12 +82,13 @@ def collect(evaluation: ReportEvaluation, *, resolve: Callable[[str], Path]) -> 
     primary = _primary(info, metrics)
     worst = _worst_scores(folders, reader=reader, primary=primary)
     wanted = frozenset(scored.record.sample_id for scored in worst)
-    planned, tally = _Planned(wanted=wanted), Tally(wanted=wanted)
+    planned, tally = _Planned(wanted=wanted), Tally(wanted=wanted, timings=Timings(slo=info.slo))
+    planned.costs = tally.costs if info.currency is not None else None
     reader.each(folders.file("samples.jsonl"), Sample, keep=planned.add)
     reader.final_predictions(folders.file("predictions.jsonl"), keep=tally.add)
     counts = _counts(metrics, summary=summary, tally=tally, planned=planned.count)
     _check(counts, tally=tally, folders=folders, reader=reader)
-    speed = throughput(folders.file("attempts.jsonl"), reader=reader, summary=summary, timings=tally.timings)
+    active_s = active_seconds(folders.file("attempts.jsonl"), reader=reader, summary=summary)
     report = EvaluationReport(
         id=evaluation.id,
         **_identity(info),
@@ -94,14 +101,27 @@ def collect(evaluation: ReportEvaluation, *, resolve: Callable[[str], Path]) -> 
         metrics=metrics.metrics if metrics else (),
         slices=metrics.slices if metrics else (),
         extraction=metrics.extraction if metrics else None,
-        performance=performance(tally.timings, speed=speed, info=info),
-        cost=tally.cost(currency=info.currency),
-        provenance={**dict.fromkeys(PROVENANCE), **info.provenance},
+        performance=performance(tally.timings, active_s=active_s, summary=summary, info=info),
+        cost=tally.costs.cost(info, measured=tally.timings.measured),
+        reliability=tally.reliability.found(folders.file("attempts.jsonl")),
+        resources=info.resources,
+        provenance={
+            **dict.fromkeys(PROVENANCE),
+            **info.provenance,
+            "prompts": prompt_versions(folders.inputs, reader=reader),
+        },
         failures=tally.failures(planned=counts.planned if folders.infer else 0),
         worst=tuple(WorstSample(sample_id=item.record.sample_id, score=item.score) for item in worst),
         # The host tells a stage's warnings as well: each is said once.
         warnings=tuple(
-            dict.fromkeys((*info.warnings, *(metrics.warnings if metrics else ()), *reader.warnings))
+            dict.fromkeys(
+                (
+                    *info.warnings,
+                    *(metrics.warnings if metrics else ()),
+                    *reader.warnings,
+                    *tally.timings.warnings,
+                )
+            )
         ),
         tags=info.tags,
     )

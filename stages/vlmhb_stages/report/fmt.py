@@ -75,6 +75,23 @@ def number(value: float | None, unit: str = "") -> str:
     return f"{text}\u00a0{unit}" if unit else text
 
 
+def money(value: float | None, currency: str | None = None) -> str:
+    """Three significant digits and no fewer than cents; small amounts are never shown as nothing."""
+    if value is None:
+        return "not known"
+    if value == 0 or abs(value) >= 100:
+        text = f"{value:,.2f}".replace(",", "\u202f")
+    else:
+        digits = max(2, 2 - math.floor(math.log10(abs(value))))
+        text = f"{value:.{min(digits, 9)}f}"
+    return f"{text}\u00a0{currency}" if currency else text
+
+
+def factor(value: float) -> str:
+    """A part of something: 0.4 ×."""
+    return f"{value:.2g}\u00a0×"
+
+
 def count(value: int) -> str:
     return f"{value:,}".replace(",", "\u202f")
 

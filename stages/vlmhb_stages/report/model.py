@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from vlmhb_stages.contracts import Counts, ExtractionRate, MetricValue, Record, SliceMetrics
+from vlmhb_stages.specs import Price, Slo
 
 SCHEMA_VERSION = 1
 ANSWERED = ("ok", "truncated")  # the statuses of a prediction that has a text
@@ -46,6 +47,15 @@ class EvaluationInfo(BaseModel):
     currency: str | None = None
     warnings: tuple[str, ...] = ()
     primary: str | None = None
+    mode: Literal["throughput", "benchmark"] | None = None
+    slo: Slo = Slo()
+    price: Price | None = None
+    machine_cost: dict[str, float] = {}  # of the inference: gpu_hour, kwh, cpu_hour
+    machine_source: str | None = None
+    paid: float | None = None  # by this run, all its restarts together
+    budget: float | None = None  # of this evaluation
+    over_budget: str | None = None  # the line that says which budget has stopped it
+    resources: dict[str, Any] = {}
 
 
 class Percentiles(Record):
@@ -58,9 +68,22 @@ class Percentiles(Record):
     n: int
 
 
-class Performance(Record):
-    """None = not measured. `measured` and `imported` count answered records; imported ones are not timed."""
+class Goodput(Record):
+    """Of the requests that this evaluation sent: how many kept every limit of `slo`, and how many that is a second."""
 
+    slo: Slo
+    share: float  # 0..1, of all that were asked: a failed request is not good
+    requests_per_s: float | None = None
+
+
+class Performance(Record):
+    """None = not measured. `measured` and `imported` count answered records; imported ones are not timed.
+
+    Rates are over `active_s`, the time with requests in flight. `tokens_from` counts measured answers by who counted
+    their tokens: usage, tokenizer, nobody. `engine` is what the server's own counters say."""
+
+    mode: Literal["throughput", "benchmark"] | None = None
+    queue_s: Percentiles | None = None
     ttft_s: Percentiles | None = None
     tpot_s: Percentiles | None = None
     itl_s: Percentiles | None = None
@@ -73,14 +96,63 @@ class Performance(Record):
     energy_wh: float | None = None
     measured: int = 0
     imported: int = 0
+    active_s: float | None = None
+    warmup: int = 0
+    goodput: Goodput | None = None
+    tokens_from: dict[str, int] = {}
+    engine: dict[str, float] = {}
+    notes: tuple[str, ...] = ()
+
+
+class DocTypeCost(Record):
+    """Of the samples of one `doc_class` (an empty name: of those without one)."""
+
+    samples: int
+    total: float
 
 
 class Cost(Record):
-    """None = unknown, which is not the same as free."""
+    """None = unknown, which is not the same as free.
+
+    `total` is of the answers that this evaluation has, whoever paid for them; `paid` is what this run has paid, failed
+    requests included. `imported` is the part of `total` whose answers come from other runs. `per_sample` and `per_page`
+    are means over the `priced` samples, whose cost is known; a page is an image. `machine` is money by resource where a
+    model runs on machines of one's own; `other` samples have no known cost."""
 
     currency: str | None = None
     total: float | None = None
-    by_operation: dict[str, float] = {}
+    by_operation: dict[str, float] = {}  # inference, judge, tool
+    paid: float | None = None
+    imported: float | None = None
+    priced: int = 0
+    other: int = 0
+    per_sample: float | None = None
+    per_page: float | None = None
+    by_doc_type: dict[str, DocTypeCost] = {}
+    machine: dict[str, float] = {}
+    source: str | None = None  # of the prices
+    budget: float | None = None
+    over_budget: str | None = None
+
+
+class Reliability(Record):
+    """How the answers were got. `errors`: failed requests by kind, those that a later one made good among them.
+
+    `fallbacks`: answers by the place or model that stood in; `adjusted`: answers by what was sent differently."""
+
+    requests: int = 0
+    retried: int = 0  # samples that took more than one request
+    errors: dict[str, int] = {}
+    fallbacks: dict[str, int] = {}
+    adjusted: dict[str, int] = {}
+
+
+class BudgetState(Record):
+    """`scope`: run or day."""
+
+    scope: str
+    limit: float
+    spent: float
 
 
 class FailureExample(Record):
@@ -123,6 +195,8 @@ class EvaluationReport(Record):
     extraction: ExtractionRate | None = None
     performance: Performance = Performance()
     cost: Cost = Cost()
+    reliability: Reliability = Reliability()
+    resources: dict[str, Any] = {}  # as the host sampled them
     provenance: dict[str, Any] = {}
     failures: tuple[FailureGroup, ...] = ()
     worst: tuple[WorstSample, ...] = ()
@@ -161,6 +235,22 @@ class Comparison(Record):
     better: str | None  # the id of the better one where the test tells them apart at 5 %
 
 
+class Advice(Record):
+    """`instead` costs or takes `ratio` (below 1) of what `of` does, and the metric does not tell them apart.
+
+    `by`: `test` (the paired test finds no difference) or, where there is no test, `interval` (the value of `instead`
+    lies in the 95 % interval of `of`)."""
+
+    benchmark: str
+    metric: str
+    instead: str
+    of: str
+    saves: Literal["cost", "latency"]
+    ratio: float
+    difference: float | None
+    by: Literal["test", "interval"]
+
+
 class ReportFile(Record):
     """`report.json`. `created` is ISO 8601, UTC."""
 
@@ -170,3 +260,6 @@ class ReportFile(Record):
     created: str
     evaluations: tuple[EvaluationReport, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    currency: str | None = None
+    budgets: tuple[BudgetState, ...] = ()
+    advice: tuple[Advice, ...] = ()

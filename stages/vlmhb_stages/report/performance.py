@@ -1,24 +1,28 @@
-"""Latency, TTFT, TPOT and throughput of the requests that this evaluation really sent.
+"""Latency, TTFT, TPOT, ITL, throughput and goodput of the requests that this evaluation really sent.
 
-TTFT and latency are seconds from the request; TPOT = (latency - TTFT) / (output tokens - 1), measured by the driver.
-Throughput counts answered requests between the first start and the last end, failures and pauses included.
+Definitions: docs/performance.md. Rates are over the time with requests in flight, of all starts of the stage: pauses
+of retries count, the hours between an interruption and its resume do not.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from vlmhb_stages.contracts import InferSummary, Prediction
-from vlmhb_stages.report.model import ANSWERED, EvaluationInfo, Percentiles, Performance
+from vlmhb_stages.contracts import InferSummary
+from vlmhb_stages.report.model import EvaluationInfo, Goodput, Percentiles, Performance
+from vlmhb_stages.report.performance_notes import notes
 from vlmhb_stages.report.read import Reader
+from vlmhb_stages.report.timings import Timings
+from vlmhb_stages.sketch import Sketch
+from vlmhb_stages.spans import Spans
+from vlmhb_stages.specs import Slo
 
 BINS = 32
+PERCENTS = (50, 90, 95, 99)
 
 
 class AttemptLine(BaseModel):
@@ -26,10 +30,8 @@ class AttemptLine(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    sample_id: str
     started: float
     latency_s: float
-    outcome: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,44 +43,6 @@ class Histogram:
     over: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Throughput:
-    requests_per_s: float | None = None
-    output_tokens_per_s: float | None = None
-
-
-def _doubles() -> array[float]:
-    return array("d")
-
-
-@dataclass(kw_only=True)
-class Timings:
-    """Times of answered records. Imported ones were measured in another run: they are only counted."""
-
-    latency: array[float] = field(default_factory=_doubles)
-    ttft: array[float] = field(default_factory=_doubles)
-    tpot: array[float] = field(default_factory=_doubles)
-    tokens: dict[str, int | None] = field(default_factory=dict)  # sample -> output tokens
-    measured: int = 0
-    imported: int = 0
-
-    def add(self, record: Prediction) -> None:
-        if record.status not in ANSWERED:
-            return
-        if record.imported_from is not None:
-            self.imported += 1
-            return
-        self.measured += 1
-        self.tokens[record.sample_id] = record.output_tokens
-        for values, value in (
-            (self.latency, record.latency_s),
-            (self.ttft, record.ttft_s),
-            (self.tpot, record.tpot_s),
-        ):
-            if value is not None:
-                values.append(value)
-
-
 def nearest_rank(ordered: Sequence[float], percent: int) -> float:
     """The value at rank ceil(n p / 100) of `ordered` (ascending, not empty): always one that occurred."""
     return ordered[max(-(-len(ordered) * percent // 100), 1) - 1]
@@ -88,8 +52,15 @@ def percentiles(values: Sequence[float]) -> Percentiles | None:
     if not values:
         return None
     ordered = sorted(values)
-    p50, p90, p95, p99 = (round(nearest_rank(ordered, percent), 6) for percent in (50, 90, 95, 99))
+    p50, p90, p95, p99 = (round(nearest_rank(ordered, percent), 6) for percent in PERCENTS)
     return Percentiles(p50=p50, p90=p90, p95=p95, p99=p99, n=len(ordered))
+
+
+def sketched(sketch: Sketch) -> Percentiles | None:
+    """Nearest-rank percentiles within the relative error of a sketch."""
+    found = [sketch.quantile(percent / 100) for percent in PERCENTS]
+    p50, p90, p95, p99 = (round(value or 0.0, 6) for value in found)
+    return Percentiles(p50=p50, p90=p90, p95=p95, p99=p99, n=sketch.count) if sketch.count else None
 
 
 def histogram(values: Sequence[float]) -> Histogram | None:
@@ -104,41 +75,53 @@ def histogram(values: Sequence[float]) -> Histogram | None:
     return Histogram(counts=tuple(counts), upper=found.p99, over=over)
 
 
-def throughput(
-    path: Path | None, *, reader: Reader, summary: InferSummary | None, timings: Timings
-) -> Throughput:
-    """Of the last start of the stage: the last `summary.requests` lines of `attempts.jsonl`.
-
-    So the hours between an interruption and its resume count for nothing."""
-    if summary is None or summary.requests == 0 or path is None or not path.exists():
-        return Throughput()
-    lines: deque[AttemptLine] = deque(maxlen=summary.requests)
-    reader.each(path, AttemptLine, keep=lines.append)
-    if not lines:
-        return Throughput()
-    wall = max(line.started + line.latency_s for line in lines) - min(line.started for line in lines)
-    answered = [line for line in lines if line.outcome in ANSWERED]
-    if wall <= 0 or not answered:
-        return Throughput()
-    tokens = [timings.tokens.get(line.sample_id) for line in answered]
-    known = [count for count in tokens if count is not None]
-    return Throughput(
-        requests_per_s=round(len(answered) / wall, 6),
-        output_tokens_per_s=round(sum(known) / wall, 6) if len(known) == len(tokens) else None,
-    )
+def active_seconds(attempts: Path | None, *, reader: Reader, summary: InferSummary | None) -> float | None:
+    """How long requests were in flight, of all starts of the stage; None when nothing was sent."""
+    spans = Spans()
+    if attempts is not None and attempts.exists():
+        reader.each(
+            attempts, AttemptLine, keep=lambda line: spans.add(line.started, line.started + line.latency_s)
+        )
+    elif summary is not None:
+        spans = Spans(summary.active)
+    return spans.seconds or None
 
 
-def performance(timings: Timings, *, speed: Throughput, info: EvaluationInfo) -> Performance:
-    return Performance(
+def performance(
+    timings: Timings, *, active_s: float | None, summary: InferSummary | None, info: EvaluationInfo
+) -> Performance:
+    found = Performance(
+        mode=info.mode,
+        queue_s=percentiles(timings.queue),
         ttft_s=percentiles(timings.ttft),
         tpot_s=percentiles(timings.tpot),
+        itl_s=sketched(timings.itl),
         latency_s=percentiles(timings.latency),
-        requests_per_s=speed.requests_per_s,
-        output_tokens_per_s=speed.output_tokens_per_s,
+        requests_per_s=_rate(timings.measured, active_s),
+        output_tokens_per_s=None if timings.uncounted else _rate(timings.output_tokens, active_s),
         peak_vram_mib=info.peak_vram_mib,
         peak_rss_mib=info.peak_rss_mib,
         gpu_util=info.gpu_util,
         energy_wh=info.energy_wh,
         measured=timings.measured,
         imported=timings.imported,
+        active_s=None if active_s is None else round(active_s, 3),
+        warmup=summary.warmup if summary else 0,
+        goodput=_goodput(timings, active_s=active_s),
+        tokens_from=dict(sorted(timings.tokens_from.items())),
+        engine=summary.engine if summary else {},
     )
+    return found.model_copy(update={"notes": notes(found, timings=timings)})
+
+
+def _rate(count: int, seconds: float | None) -> float | None:
+    return round(count / seconds, 6) if seconds and count else None
+
+
+def _goodput(timings: Timings, *, active_s: float | None) -> Goodput | None:
+    """None without limits, and where a limited time is not known of some answers."""
+    asked = timings.measured + timings.failed
+    if timings.slo == Slo() or not asked or timings.undecided:
+        return None
+    rate = round(timings.kept / active_s, 6) if active_s else None
+    return Goodput(slo=timings.slo, share=round(timings.kept / asked, 6), requests_per_s=rate)

@@ -13,7 +13,8 @@ from vlmhb_stages.report.model import ReportFile
 from vlmhb_stages.report.view import page_of
 
 TEMPLATES = (
-    "report.html.j2", "macros.html.j2", "overview.html.j2", "evaluation.html.j2", "report.css", "report.js",
+    "report.html.j2", "macros.html.j2", "overview.html.j2", "costs.html.j2",
+    "evaluation.html.j2", "resources.html.j2", "report.css", "report.js",
     "report.md.j2",
 )  # fmt: skip
 
@@ -44,7 +45,7 @@ def _environment() -> Environment:
     filters = (
         fmt.metric, fmt.axis, fmt.interval, fmt.signed, fmt.between, fmt.probability,
         fmt.share, fmt.seconds, fmt.number, fmt.count, fmt.plural, fmt.visible,
-        fmt.breakable, fmt.reason, fmt.plain, fmt.markdown,
+        fmt.money, fmt.factor, fmt.breakable, fmt.reason, fmt.plain, fmt.markdown,
     )  # fmt: skip
     environment.filters.update({function.__name__: function for function in filters})
     return environment

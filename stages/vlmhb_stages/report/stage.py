@@ -10,9 +10,10 @@ from pathlib import Path
 
 from vlmhb_stages import paths
 from vlmhb_stages.events import EventWriter
+from vlmhb_stages.report.advice import advice
 from vlmhb_stages.report.collect import Collected, collect
 from vlmhb_stages.report.comparisons import comparisons
-from vlmhb_stages.report.model import ReportFile
+from vlmhb_stages.report.model import BudgetState, ReportFile
 from vlmhb_stages.report.render import render_html, render_markdown
 from vlmhb_stages.report.summary import render_csv
 from vlmhb_stages.specs import ReportSpec
@@ -33,12 +34,16 @@ def run(
         events.emit("progress", done=done, total=total, ok=done, error=0)
     collected = told_apart(collected)
     created = datetime.fromtimestamp(clock(), tz=timezone.utc).isoformat(timespec="seconds")
+    found = comparisons(collected, beat=lambda: events.emit("heartbeat"))
     report = ReportFile(
         run_id=spec.run_id,
         title=spec.title,
         created=created,
         evaluations=tuple(item.report for item in collected),
-        comparisons=comparisons(collected, beat=lambda: events.emit("heartbeat")),
+        comparisons=found,
+        currency=spec.currency,
+        budgets=tuple(BudgetState(scope=name, **state) for name, state in sorted(spec.budgets.items())),
+        advice=advice([item.report for item in collected], comparisons=found),
     )
     out = resolve(paths.OUT)
     _write(out / "report.json", report.model_dump_json(indent=2) + "\n")

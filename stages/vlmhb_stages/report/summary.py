@@ -25,7 +25,7 @@ def _columns(names: list[str]) -> list[str]:
     metrics = [f"{name}{part}" for name in names for part in ("", "_answered", "_ci_low", "_ci_high")]
     return [
         "id", "model", "benchmark", "status", "planned", "ok", "error", "skipped", "coverage", *metrics,
-        "latency_p50_s", "latency_p95_s", "requests_per_s",
+        "latency_p50_s", "latency_p95_s", "requests_per_s", "cost", "paid", "cost_per_sample", "currency",
     ]  # fmt: skip
 
 
@@ -38,6 +38,10 @@ def _row(item: EvaluationReport, names: list[str]) -> dict[str, Cell]:
         **item.counts.model_dump(),
         "coverage": item.coverage,
         "requests_per_s": item.performance.requests_per_s,
+        "cost": item.cost.total,
+        "paid": item.cost.paid,
+        "cost_per_sample": item.cost.per_sample,
+        "currency": item.cost.currency,
     }
     latency = item.performance.latency_s
     if latency is not None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vlmhb_stages.contracts import Counts, Prediction
-from vlmhb_stages.report.model import ANSWERED, Cost, FailureExample, FailureGroup
-from vlmhb_stages.report.performance import Timings
+from vlmhb_stages.report.costs import CostTally
+from vlmhb_stages.report.model import ANSWERED, FailureExample, FailureGroup
+from vlmhb_stages.report.reliability import ReliabilityTally
+from vlmhb_stages.report.timings import Timings
 
 EXAMPLES = 3
 MESSAGE_LENGTH = 500
@@ -23,14 +25,15 @@ class Tally:
     ok: int = 0
     error: int = 0
     skipped: int = 0
-    costs: list[float] = field(default_factory=list)
+    costs: CostTally = field(default_factory=CostTally)
+    reliability: ReliabilityTally = field(default_factory=ReliabilityTally)
     _counts: dict[str, int] = field(default_factory=dict)
     _examples: dict[str, list[FailureExample]] = field(default_factory=dict)
 
     def add(self, record: Prediction) -> None:
         self.timings.add(record)
-        if record.cost is not None and record.imported_from is None:
-            self.costs.append(record.cost)
+        self.costs.add(record)
+        self.reliability.add(record)
         if record.sample_id in self.wanted:
             self.kept[record.sample_id] = record
         if record.status == "skipped_budget":
@@ -66,12 +69,6 @@ class Tally:
             FailureGroup(kind=kind, count=count, examples=tuple(self._examples.get(kind, ())))
             for kind, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         )
-
-    def cost(self, *, currency: str | None) -> Cost:
-        if not self.costs:
-            return Cost(currency=currency)
-        total = round(sum(self.costs), 6)
-        return Cost(currency=currency, total=total, by_operation={"infer": total})
 
 
 def _explain(record: Prediction) -> str:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from vlmhb_stages.contracts import SliceMetrics
+from vlmhb_stages.contracts import Sample, SliceMetrics
 from vlmhb_stages.report.board import Board, Entry, HeatMap, board_of, entries_of, heat_maps
 from vlmhb_stages.report.charts import histogram_chart, nice_scale, spread
 from vlmhb_stages.report.collect import Collected, WorstCase
 from vlmhb_stages.report.diff import Diff, compare
+from vlmhb_stages.report.frontier import Tradeoff, tradeoffs
 from vlmhb_stages.report.model import EvaluationReport, ReportFile
 from vlmhb_stages.report.panels import Panel, panels_of
 
@@ -78,6 +79,7 @@ class Page:
     panels: tuple[Panel, ...]
     heat_maps: tuple[HeatMap, ...]
     speed: tuple[SpeedRow, ...]
+    tradeoffs: tuple[Tradeoff, ...]
     details: tuple[Detail, ...]
     isolation: tuple[Isolation, ...]
     statuses: tuple[str, ...]
@@ -93,6 +95,23 @@ class Page:
     @property
     def done(self) -> int:
         return sum(1 for item in self.report.evaluations if item.status == "done")
+
+    @property
+    def costs(self) -> tuple[Entry, ...]:
+        """Evaluations of which something about money is known."""
+        return tuple(
+            entry
+            for entry in self.entries
+            if entry.report.cost.total is not None or entry.report.cost.paid is not None
+        )
+
+    @property
+    def paid(self) -> float:
+        return sum(entry.report.cost.paid or 0.0 for entry in self.entries)
+
+    def entry(self, name: str) -> Entry | None:
+        """The evaluation with this id."""
+        return next((entry for entry in self.entries if entry.report.id == name), None)
 
     @property
     def planned(self) -> int:
@@ -112,6 +131,7 @@ def page_of(report: ReportFile, *, collected: Sequence[Collected]) -> Page:
         panels=panels_of(entries),
         heat_maps=heat_maps(entries),
         speed=_speed(entries),
+        tradeoffs=tradeoffs(entries, currency=report.currency),
         details=tuple(_detail(entry, item) for entry, item in zip(entries, collected, strict=True)),
         isolation=_isolations(report.evaluations),
         statuses=tuple(Counter(item.status for item in report.evaluations)),
@@ -179,8 +199,13 @@ def _worst(case: WorstCase) -> WorstView:
         sample_id=record.sample_id,
         score=case.scored.score,
         question=questions[-1][:QUESTION_LENGTH] if questions else "",
-        facts=tuple(f"{key}: {value}" for key, value in sample.metadata.items()) if sample else (),
-        images=tuple(image.path for image in sample.images) if sample else (),
+        facts=_facts(sample) if sample else (),
+        images=tuple(image.path for image in sample.own_images) if sample else (),
         diff=compare(record.matched_reference or "", scored),
         raw=text if prediction is not None and scored != text else None,
     )
+
+
+def _facts(sample: Sample) -> tuple[str, ...]:
+    version = (f"prompt: {sample.prompt_sha256[:12]}",) if sample.prompt_sha256 else ()
+    return (*(f"{key}: {value}" for key, value in sample.metadata.items()), *version)

@@ -41,6 +41,8 @@ class FaultServer:
     always: dict[str, Handler] = field(default_factory=dict)
     everything: Handler | None = None
     healthy: bool = True
+    metrics: str | None = None  # what /metrics says
+    scrapes: int = 0
     asked: list[Asked] = field(default_factory=list)
     on_asked: Callable[[int], None] = lambda count: None
 
@@ -82,9 +84,7 @@ class FaultServer:
 
     async def _open(self) -> None:
         app = web.Application(client_max_size=64 << 20)
-        app.router.add_post("/v1/chat/completions", self._chat)
-        app.router.add_get("/health", self._health)
-        app.router.add_get("/v1/models", self._models)
+        self._routes(app)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         site: web.BaseSite
@@ -97,6 +97,16 @@ class FaultServer:
             self._port = listener.getsockname()[1]
             site = web.SockSite(self._runner, listener)
         await site.start()
+
+    def _routes(self, app: web.Application) -> None:
+        app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_get("/health", self._health)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_get("/metrics", self._metrics)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        self.scrapes += 1
+        return web.Response(text=self.metrics) if self.metrics is not None else web.Response(status=404)
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response(status=200 if self.healthy else 503)
@@ -125,7 +135,7 @@ class FaultServer:
 
 
 def _sample_id(body: dict[str, Any]) -> str:
-    found = re.search(r"ask (\S+?)[\"\\]", json.dumps(body["messages"]))
+    found = re.search(r"ask (\S+?)[\"\\]", json.dumps(body, ensure_ascii=False))
     return found[1] if found else "?"
 
 

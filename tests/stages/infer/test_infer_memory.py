@@ -37,13 +37,15 @@ def peak_mib(bench: Bench, url: str, *, pages: int) -> int:
     return peak
 
 
-def test_a_thousand_pages_need_no_more_than_two_hundred(bench: Bench) -> None:
-    with FaultServer(delay_s=0.05) as server:
-        few = peak_mib(bench, server.base_url, pages=200)
-        many = peak_mib(bench, server.base_url, pages=1000)
+def test_three_thousand_pages_need_no_more_than_three_hundred(bench: Bench) -> None:
+    """`benches/memory.py` goes to 20,000. Growth with the pages would show as 2,700 x 150 kB, or any part of it."""
+    with FaultServer(delay_s=0.01) as server:
+        server.on_asked = lambda count: server.asked.clear()  # else this very test would need a gigabyte
+        few = peak_mib(bench, server.base_url, pages=300)
+        many = peak_mib(bench, server.base_url, pages=3000)
         assert server.most_in_flight <= IN_FLIGHT
     assert many < 400
-    assert many < few + 40
+    assert many < few + 25
 
 
 def test_it_writes_little(bench: Bench) -> None:
@@ -60,6 +62,5 @@ def test_latencies_are_those_of_the_server(bench: Bench, concurrency: int) -> No
     with FaultServer(delay_s=0.1) as server:
         assert bench.run(bench.http(server.base_url, concurrency=concurrency)) == 0
     for record in bench.predictions:
-        assert (
-            record.ttft_s is not None and 0.1 <= record.ttft_s < 0.7
-        )  # with the wait for its turn the last would have 0.8
+        # with the wait for its turn the last would have 0.8
+        assert record.latency_s is not None and 0.1 <= record.latency_s < 0.7

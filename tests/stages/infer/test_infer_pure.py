@@ -1,28 +1,20 @@
-"""The pure parts: server-sent events, Retry-After, wording of errors, images, counts."""
+"""The pure parts: server-sent events, Retry-After, wording of errors, addresses, counts."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from email.utils import formatdate
-from pathlib import Path
 
 import aiohttp
 import pytest
-from infer_bench import Bench
-from vlmhb_stages.contracts import ImageRef, Prediction, SampleError, Status
+from vlmhb_stages.contracts import Prediction, SampleError, Status
 from vlmhb_stages.infer.classify import (
     error_message,
     from_exception,
     from_status,
-    rejects_streaming,
     retry_after,
 )
-from vlmhb_stages.infer.completion import StreamedCompletion, whole_completion
 from vlmhb_stages.infer.endpoint import http_endpoint
-from vlmhb_stages.infer.images import ImageStore, mime_type
-from vlmhb_stages.infer.outcomes import Answer
 from vlmhb_stages.infer.sse import EventSplitter
 from vlmhb_stages.infer.tally import Fate, Tally
 from vlmhb_stages.specs import HttpBackend
@@ -107,14 +99,6 @@ def test_a_rate_limit_in_tokens_is_no_overflow() -> None:
     assert (failure.kind, failure.retryable) == ("rate_limited", True)
 
 
-@pytest.mark.parametrize(
-    ("message", "refused"),
-    [("Streaming is off", True), ("unknown field `stream_options`", True), ("bad upstream request", False)],
-)
-def test_only_a_refusal_of_streaming_turns_it_off(message: str, *, refused: bool) -> None:
-    assert rejects_streaming(from_status(400, headers={}, body=message.encode(), now=0)) is refused
-
-
 def test_a_content_filter_that_answers_400_is_a_refusal() -> None:
     failure = from_status(
         400, headers={}, body=b'{"error": {"message": "x", "code": "content_filter"}}', now=0
@@ -139,97 +123,12 @@ def test_connection_errors_never_show_request_headers() -> None:
     ],
 )
 def test_base_urls(url: str, chat: str) -> None:
-    assert http_endpoint(HttpBackend(base_url=url), secret=None).chat == chat
+    endpoint = http_endpoint(HttpBackend(base_url=url), secret=None)
+    assert endpoint.dialect.url(endpoint.base, model="m", stream=True) == chat
 
 
 def test_an_endpoint_does_not_show_its_key() -> None:
     assert "k3y" not in repr(http_endpoint(HttpBackend(base_url="http://h"), secret="k3y"))
-
-
-def test_ttft_and_latency_of_a_stream() -> None:
-    """The role chunk is no token, reasoning is; the usage chunk counts for the latency, [DONE] does not."""
-    stream = StreamedCompletion(started=10.0)
-    for now, delta in (
-        (11.0, {"role": "assistant"}),
-        (12.0, {"reasoning_content": "hm"}),
-        (14.0, {"content": "a"}),
-    ):
-        stream.feed(json.dumps({"choices": [{"delta": delta}]}), now=now)
-    stream.feed('{"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 4}}', now=15.0)
-    stream.feed("[DONE]", now=99.0)
-    answer = stream.outcome()
-    assert isinstance(answer, Answer)
-    assert (answer.ttft_s, answer.latency_s, answer.tpot_s, answer.text) == (2.0, 5.0, 1.0, "a")
-
-
-@pytest.mark.parametrize("tokens", [None, 0, 1, True, "4"])
-def test_no_tpot_without_a_second_token(tokens: object) -> None:
-    stream = StreamedCompletion(started=0.0)
-    stream.feed(
-        json.dumps({"choices": [{"delta": {"content": "a"}}], "usage": {"completion_tokens": tokens}}),
-        now=1.0,
-    )
-    stream.feed("[DONE]", now=2.0)
-    answer = stream.outcome()
-    assert isinstance(answer, Answer) and answer.tpot_s is None
-
-
-def test_content_in_parts() -> None:
-    body = b'{"choices": [{"message": {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}}]}'
-    answer = whole_completion(body, latency_s=1.0)
-    assert isinstance(answer, Answer) and answer.text == "ab"
-
-
-@pytest.mark.parametrize(
-    ("start", "mime"),
-    [
-        (b"\xff\xd8\xff\xe0", "image/jpeg"),
-        (b"\x89PNG\r\n\x1a\n", "image/png"),
-        (b"GIF89a", "image/gif"),
-        (b"RIFF\x00\x00\x00\x00WEBP", "image/webp"),
-        (b"RIFF\x00\x00\x00\x00WAVE", "application/octet-stream"),
-        (b"BM", "image/bmp"),
-        (b"II*\x00", "image/tiff"),
-        (b"MM\x00*", "image/tiff"),
-        (b"", "application/octet-stream"),
-    ],
-)
-def test_mime_types(start: bytes, mime: str) -> None:
-    assert mime_type(start) == mime
-
-
-def test_repeated_images_are_read_once_and_few_are_remembered(bench: Bench) -> None:
-    images = [bench.image(f"{i}.png") for i in range(4)]
-    store = ImageStore(bench.root / "in/media", made=bench.root / "in/inputs/media", remembered=2)
-    first = store.data_url(images[0])
-    assert base64.b64decode(first.partition(b",")[2]).endswith(b"0.png")
-    (bench.root / "in/media/0.png").unlink()
-    assert store.data_url(images[0]) is first
-    for image in images[1:]:
-        store.data_url(image)
-    with pytest.raises(Exception, match=r"0\.png: No such file"):
-        store.data_url(images[0])
-
-
-def test_an_image_that_prepare_made_is_read_beside_the_samples(tmp_path: Path) -> None:
-    for folder in ("media", "made"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "x.png").write_bytes(folder.encode())
-    store = ImageStore(tmp_path / "media", made=tmp_path / "made")
-    for root, content in (("media", b"media"), ("inputs", b"made")):
-        sha256 = hashlib.sha256(content).hexdigest()
-        image = ImageRef.model_validate(
-            {"path": "x.png", "sha256": sha256, "width": 1, "height": 1, "root": root}
-        )
-        assert base64.b64decode(store.data_url(image).partition(b",")[2]) == content
-
-
-def test_an_absolute_path_is_not_followed(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"x")
-    with pytest.raises(Exception, match="outside the media folder"):
-        ImageStore(tmp_path, made=tmp_path).data_url(
-            ImageRef(path=str(tmp_path / "x"), sha256="", width=1, height=1)
-        )
 
 
 def test_counts() -> None:

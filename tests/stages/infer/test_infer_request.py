@@ -8,8 +8,10 @@ import json
 import pytest
 from infer_bench import PNG, Bench, sample, samples
 from infer_faults import FaultServer, saying, status
-from vlmhb_stages.contracts import Message, Sample
-from vlmhb_stages.infer.body import ChatRequest, render_core
+from vlmhb_stages.contracts import ImageRef, Message, Sample
+from vlmhb_stages.infer.body import ChatRequest
+from vlmhb_stages.infer.dialects import DIALECTS
+from vlmhb_stages.infer.dialects.base import Asking
 from vlmhb_stages.specs import Decoding, HttpBackend
 
 CANARY = "sk-canary-5bb1"
@@ -35,7 +37,7 @@ def test_the_prompt_that_is_configured_is_the_prompt_that_is_sent(bench: Bench) 
         "top_p": 0.9,
         "stop": ["\n\n", "END"],
         "stream": True,
-        "stream_options": {"include_usage": True},
+        "stream_options": {"include_usage": True, "continuous_usage_stats": True},
     }
 
 
@@ -69,10 +71,14 @@ def test_images_go_before_the_text_as_they_are(bench: Bench) -> None:
 def test_where_images_go_in_other_conversations(
     messages: tuple[Message, ...], contents: list[object]
 ) -> None:
-    core = render_core(
-        Sample(sample_id="s", messages=messages), data_urls=[b"data:x"], model="m", decoding=Decoding()
+    images = (ImageRef(path="x", sha256="", width=1, height=1),)
+    request = ChatRequest(
+        sample=Sample(sample_id="s", messages=messages, images=images),
+        request_hash="h",
+        data_urls=(b"data:x",),
     )
-    body = json.loads(ChatRequest(sample_id="s", request_hash="h", core=core).body(stream=False))
+    asking = Asking(model="m", decoding=Decoding())
+    body = json.loads(DIALECTS["openai"].body(request, asking=asking))
     found = [message["content"] for message in body["messages"]]
     assert [
         content if isinstance(content, str) else [{"type": part["type"]} for part in content]

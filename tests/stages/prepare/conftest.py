@@ -79,7 +79,7 @@ class Bench:
         code = run(
             PrepareSpec(**{"loader": "jsonl", **spec}),
             events=events,
-            resolve=places.__getitem__,
+            resolve=lambda name: places.get(name, Path(name)),
             clock=self.clock,
         )
         events.close()

@@ -156,7 +156,11 @@ def test_a_folder_of_images_only_is_mounted(bench: Bench) -> None:
     done = bench.prepare()
     assert done.media == {"mode": "mount", "root": "data/images"}
     assert [sample.images[0].path for sample in done.samples] == ["one/a.png", "two/b.png"]
-    assert sorted(path.name for path in (done.out / "inputs").iterdir()) == ["media.json", "samples.jsonl"]
+    assert sorted(path.name for path in (done.out / "inputs").iterdir()) == [
+        "media.json",
+        "prompts.jsonl",
+        "samples.jsonl",
+    ]
 
 
 def test_the_whole_file_decides_about_the_folder(bench: Bench) -> None:

@@ -1,0 +1,45 @@
+"""GPUs and replicas of a row: wishes without an effect are told, impossible ones refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vlmhb.config.placement import check_placement
+from vlmhb.config.problems import Problems
+from vlmhb.contracts import EvaluationRow, Place
+from vlmhb.errors import BadValue
+from vlmhb.modelcard import ModelCard
+
+OURS = ModelCard(name="m", framework="F", interface="python", class_path="a:B", tasks=("ocr",), gpus=1)
+THEIRS = ModelCard(name="m", framework="F", interface="openai", base_url="http://x/v1", tasks=("ocr",))
+
+
+def problems(**values: Any) -> Problems:
+    return Problems(
+        row=EvaluationRow(place=Place(file="c.csv", row=2), dataset="d", model_name="m", **values)
+    )
+
+
+def test_replicas_share_gpus_evenly() -> None:
+    check_placement(problems(gpus=("0", "1", "2", "3"), replicas=2), model=OURS)
+    check_placement(problems(replicas=3), model=OURS)
+    with pytest.raises(BadValue) as error:
+        check_placement(problems(gpus=("0", "1", "2"), replicas=2), model=OURS)
+    assert error.value.line().startswith(
+        "VHB104: 3 GPUs cannot be shared out evenly to 2 replicas, in c.csv, row 2, column gpus; hint:"
+    )
+
+
+@pytest.mark.parametrize("column", ["gpus", "replicas"])
+def test_a_model_that_is_not_started_here_has_no_gpus(column: str, tmp_path: Path) -> None:
+    values: dict[str, Any] = {"gpus": ("0",)} if column == "gpus" else {"replicas": 2}
+    found = problems(**values)
+    check_placement(found, model=THEIRS)
+    assert found.warnings == [
+        f"c.csv, row 2, column {column}: no effect: no model server is started for this row"
+    ]
+    answers = problems(answers_file="a.csv", **values)
+    check_placement(answers, model=OURS)
+    assert len(answers.warnings) == 1

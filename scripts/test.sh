@@ -11,6 +11,8 @@ envs=.test-envs
   echo "transformers: its tests are skipped, or fail where VLMHB_REQUIRE names it" >&2
 if docker info >/dev/null 2>&1; then
   "$bin/vlmhb" images build stages rapidocr tesseract --engine docker --workspace "$envs"
+  "$bin/vlmhb" images build transformers --engine docker --workspace "$envs" ||
+    echo "transformers: its tests on Docker are skipped, or fail where VLMHB_REQUIRE names it" >&2
 fi
 VLMHB_TEST_RAPIDOCR_PYTHON=$(echo "$PWD/$envs"/envs/rapidocr-*/bin/python)
 VLMHB_TEST_TESSERACT_PYTHON=$(echo "$PWD/$envs"/envs/tesseract-*/bin/python)

@@ -32,6 +32,7 @@ SHARED = (
 )
 OCRBENCH_TYPES = "vlmhb_benchmarks/ocrbench_v2_types.py"  # names that a loader and a metric know
 ANSWERS_FILE = ("vlmhb_stages/answers.py", "vlmhb_stages/text.py")
+TIMES = ("vlmhb_stages/sketch.py", "vlmhb_stages/spans.py")  # how times are kept in records
 SCORING = (
     *SHARED,
     "vlmhb_stages/evaluate/",
@@ -48,11 +49,12 @@ STAGE_CODE: dict[str, tuple[str, ...]] = {
         "vlmhb_benchmarks/loaders/",
         OCRBENCH_TYPES,
     ),
-    "infer": (*SHARED, *ANSWERS_FILE, "vlmhb_stages/infer/"),
+    "infer": (*SHARED, *ANSWERS_FILE, *TIMES, "vlmhb_stages/infer/"),
     "evaluate": (*SCORING, *ANSWERS_FILE, "vlmhb_stages/parts.py"),
     "score": (*SCORING, *ANSWERS_FILE, "vlmhb_stages/parts.py", "vlmhb_stages/score/"),
     "report": (
         *SHARED,
+        *TIMES,
         "vlmhb_stages/parts.py",
         "vlmhb_stages/report/",
         "vlmhb_benchmarks/metrics/",

@@ -60,7 +60,7 @@ def cost_info(evaluation: ResolvedEvaluation, outcome: Outcome, *, money: MoneyS
         if machine
         else {},
         "machine_source": machine.source if machine else None,
-        "paid": paid.amount if paid else 0.0,
+        "paid": paid.amount if paid else 0.0 if money.currency else None,  # None: a rescore pays nobody
         "budget": evaluation.budget,
         "over_budget": stopped.line() if stopped else None,
     }

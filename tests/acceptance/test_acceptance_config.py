@@ -83,15 +83,10 @@ def test_what_excel_adds_does_no_harm(process_world: World, data: str) -> None:
     assert process_world.plan(config="my.csv")["pages-page-model", "prepare"]["decision"] == "run"
 
 
-def test_prices_are_said_to_be_unused_also_in_the_report(process_world: World) -> None:
-    process_world.make(pages=1)
-    rows = [{"dataset": "pages", "model_name": "page-model"}]
-    (process_world.root / "my.json").write_text(json.dumps({"prices": "p.yaml", "evaluations": rows}))
-    done = process_world.call(config="my.json")
-    assert done.returncode == 0, done.stderr
-    assert "prices are not used in this version" in done.stderr
-    (report,) = process_world.workspace.glob("runs/*/report/report.md")
-    assert "prices are not used in this version" in report.read_text(encoding="utf-8")
+def test_a_price_table_that_is_not_there_is_refused(bare_world: World) -> None:
+    value = {"prices": "p.yaml", "evaluations": [{"dataset": "pages", "model_name": "page-model"}]}
+    (line,) = refused(bare_world, json.dumps(value), name="my.json")
+    assert line.startswith("VHB120: there is no price table 'p.yaml', in ")
 
 
 def test_odd_names_of_files_and_models(process_world: World) -> None:

@@ -43,3 +43,24 @@ def test_a_model_that_is_not_started_here_has_no_gpus(column: str, tmp_path: Pat
     answers = problems(answers_file="a.csv", **values)
     check_placement(answers, model=OURS)
     assert len(answers.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "values", "why"),
+    [
+        (THEIRS, {"batch_size": 4}, "no model server is started for this row"),
+        (THEIRS, {"docker_image": "mine:2"}, "no model server is started for this row"),
+        (THEIRS, {"weights": "w"}, "no model server is started for this row"),
+        (OURS, {"base_url": "http://y/v1"}, "the model is started here, by its interface python"),
+        (OURS, {"api_key": "secret:KEY"}, "the model is started here, by its interface python"),
+    ],
+)
+def test_a_wish_that_the_model_cannot_hear_is_told(
+    model: ModelCard, values: dict[str, Any], why: str
+) -> None:
+    found = problems(**values)
+    check_placement(found, model=model)
+    assert found.warnings == [f"c.csv, row 2, column {next(iter(values))}: no effect: {why}"]
+    other = problems(**values)
+    check_placement(other, model=OURS if model is THEIRS else THEIRS)
+    assert other.warnings == []

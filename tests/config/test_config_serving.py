@@ -61,6 +61,32 @@ image: mine:1
 fallback_urls: [https://four.example]
 tasks: [ocr]
 ---
+name: leaky
+framework: API
+interface: gemini
+base_url: https://five.example/v1?key=abc123
+tasks: [ocr]
+---
+name: vendors
+framework: vLLM
+interface: server
+server: {command: [serve]}
+image: mine:1
+params: {dtype: bfloat16}
+tasks: [ocr]
+---
+name: tuned
+framework: API
+interface: openai
+base_url: http://127.0.0.1:8000
+params: {model: x, max_pixels: 5}
+tasks: [ocr]
+---
+name: recorded
+framework: Files
+interface: replay
+tasks: [ocr]
+---
 name: asks-only
 framework: API
 interface: openai
@@ -177,6 +203,8 @@ def test_benchmark_mode_asks_one_at_a_time_and_says_so(world: World) -> None:
         ({"fallbacks": "asks-only"}, "VHB203: model 'asks-only' takes vqa"),
         ({"overflow": "shrink"}, "VHB104: 'shrink' is no way out"),
         ({"mode": "fast"}, "VHB104: 'fast' is not a mode"),
+        ({"mode": "benchmark", "replicas": "2"}, "VHB104: mode benchmark sends one request at a time"),
+        ({"fallbacks": "leaky"}, "VHB107: base_url holds a secret"),
         ({"slo": "ttft"}, "VHB104: 'ttft' is not a limit"),
         ({"slo": "speed=3"}, "VHB104: no limit is called 'speed'"),
         ({"rate_limit": "60"}, "VHB104: '60' is not a rate limit"),
@@ -217,3 +245,26 @@ def test_ways_not_to_write_a_rate(text: str) -> None:
 @pytest.mark.parametrize("text", ["ttft=0.5s", "ttft: 500 ms", "TTFT <= 0.5", "ttft_s=0.5"])
 def test_ways_to_write_an_slo(text: str) -> None:
     assert slo_of(text, where="w") == Slo(ttft_s=0.5)
+
+
+def test_a_key_in_the_url_of_a_card_never_gets_into_a_spec(world: World) -> None:
+    told = world.error("leaky")
+    assert told.startswith("VHB107: base_url holds a secret, in cards/models/")
+    assert "abc123" not in told
+
+
+def test_recorded_answers_have_no_stand_in(world: World) -> None:
+    (world.root / "a.csv").write_text("id;model_answer\n0;A\n", encoding="utf-8")
+    told = world.error("recorded", answers_file="a.csv", fallbacks="free")
+    assert told.startswith("VHB104: no model is asked here, so fallbacks mean nothing")
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("vendors", "VHB110: 'vendors' is a server of its own, where dtype is not sent"),
+        ("tuned", "VHB110: 'tuned' is behind a URL, where max_pixels is not sent"),
+    ],
+)
+def test_parameters_of_a_card_that_nobody_would_read_are_refused(world: World, model: str, told: str) -> None:
+    assert world.error(model).startswith(told)

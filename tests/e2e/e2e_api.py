@@ -16,12 +16,12 @@ from e2e_world import page_text
 class Api:
     """`behave(question)` returns (status, body, headers) instead of an answer, or None to answer rightly."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, port: int = 0) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.times: list[float] = []
         self.behave: Callable[[str], tuple[int, Any, dict[str, str]] | None] = lambda question: None
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property

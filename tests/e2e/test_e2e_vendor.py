@@ -130,13 +130,25 @@ def test_vllm_and_transformers_give_the_same_answers(vllm_world: World) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_vllm_that_leaves_the_output_layer_at_zero_is_told(vllm_world: World) -> None:
-    """Weights whose tied embeddings the configuration does not speak of: HTTP 200 and no text, for every sample."""
-    spoilt(vllm_world, "untied", tie_word_embeddings=False)
-    row = {"dataset": "receipts", "model_name": "tiny-vlm-strong-vllm", "weights": "untied", "limit": 3}
-    vllm_world.config(row, name="untied.json")
-    done = vllm_world.call(config="untied.json")
+def test_vllm_that_answers_every_question_with_nothing_is_told(vllm_world: World) -> None:
+    """HTTP 200 and no text, for every sample. vLLM does so with weights whose tied embeddings the configuration does
+    not declare, where it finds its memory at zero; here the zeros are in the weights."""
+    silence(spoilt(vllm_world, "silent"))
+    row = {"dataset": "receipts", "model_name": "tiny-vlm-strong-vllm", "weights": "silent", "limit": 3}
+    vllm_world.config(row, name="silent.json")
+    done = vllm_world.call(config="silent.json")
     assert "every answer is empty" in done.stdout + done.stderr
+
+
+def silence(folder: Path) -> None:
+    """Embeddings of zero: all tokens are equally likely, and the first one, padding, wins."""
+    path = folder / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    begin, end = header["model.text_model.embed_tokens.weight"]["data_offsets"]
+    data[start + begin : start + end] = bytes(end - begin)
+    path.write_bytes(data)
 
 
 @pytest.mark.slow
@@ -161,7 +173,9 @@ def test_a_real_language_model_answers_through_llama_cpp(tmp_path: Path) -> None
     world.make(pages=1)
     weights = world.workspace / "models" / "smollm2-135m-instruct"
     fetch_smollm2(weights, scratch=tmp_path)
-    world.write_samples([{"id": "a", "question": "What is the capital of France?", "answer": "Paris"}])
+    world.write_samples(
+        [{"id": "a", "question": "What is the capital of France? Answer in one word.", "answer": "Paris"}]
+    )
     benchmark = {**world.benchmark_card(), "task": "VQA", "task_type": "vqa", "slices": []}
     (tmp_path / "cards" / "benchmarks" / "pages.yaml").write_text(json.dumps(benchmark))
     world.config({"dataset": "pages", "model_name": "smollm2-135m-instruct"}, name="llm.json")

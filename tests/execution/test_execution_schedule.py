@@ -185,3 +185,23 @@ def test_two_models_wait_for_one_gpu_and_leave_it_free(tmp_path: Path) -> None:
     assert [outcome.status for outcome in runner.outcomes.values()] == ["done", "done"]
     assert seen == [("GPU-0",), ("GPU-0",)]
     assert session.gpus.desk.holders(["GPU-0"]) == {}
+
+
+def test_rows_of_one_model_with_other_batches_have_servers_of_their_own(tmp_path: Path) -> None:
+    batches: list[int | None] = []
+
+    def serve(task: ContainerTask) -> Handle:
+        config = next(mount.source for mount in task.mounts if mount.target == "/vlmhb/model.json")
+        batches.append(json.loads(config.read_text()).get("max_batch"))
+        return ScriptedHandle([])
+
+    def with_batch(benchmark: str, size: int | None) -> Chain:
+        found = chain(benchmark)
+        row = found.evaluation.row.model_copy(update={"batch_size": size})
+        return Chain(evaluation=found.evaluation.model_copy(update={"row": row}), facts=found.facts)
+
+    engine = engine_for(3)
+    engine.scripts["server"] = [serve, serve, serve]
+    session = make_session(tmp_path, engine)
+    run(session, with_batch("a", 2), with_batch("b", 8), with_batch("c", 2))
+    assert sorted(batches, key=str) == [2, 8]

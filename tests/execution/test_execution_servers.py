@@ -387,10 +387,12 @@ def test_a_server_that_the_driver_calls_out_of_memory_starts_again_with_less(tmp
     card = CARD.model_copy(update={"on_oom": ("batch",)})
     with server(make_session(tmp_path, engine, clock=ticking(100.0)), card=card, batch=8) as group:
         group.tick()
+        log = next((tmp_path / "workspace" / "cache" / "servers").glob("*.log"))
+        log.write_text("torch.cuda.OutOfMemoryError: CUDA out of memory.\n")  # of which the driver has heard
         group.on_event({"type": "restart_server", "server": 0, "reason": "oom"})
         for _ in range(3):
             group.tick()
-        assert level_of(engine.started[1]) == 1
+        assert level_of(engine.started[1]) == 1  # once for one lack of memory, though two tell of it
 
 
 def test_the_config_says_what_serve_has_to_know(tmp_path: Path) -> None:

@@ -7,15 +7,23 @@ from vlmhb.modelcard import URL_INTERFACES, ModelCard
 
 from .problems import Problems
 
+_OF_OUR_SERVERS = ("gpus", "replicas", "batch_size", "docker_image", "weights")
+_OF_URLS = ("base_url", "api_key")
+
 
 def check_placement(problems: Problems, *, model: ModelCard) -> None:
     """Warns of wishes without an effect. Raises `BadValue` for those that cannot be fulfilled."""
     row = problems.row
     if model.interface in (*URL_INTERFACES, "replay") or row.answers_file is not None:
-        for column, value in (("gpus", row.gpus), ("replicas", row.replicas)):
-            if value is not None:
-                problems.warn("no effect: no model server is started for this row", column=column)
+        _warn_of(_OF_OUR_SERVERS, "no model server is started for this row", problems=problems)
         return
+    _warn_of(_OF_URLS, f"the model is started here, by its interface {model.interface}", problems=problems)
     if row.gpus is not None and row.replicas is not None and len(row.gpus) % row.replicas:
         what = f"{len(row.gpus)} GPUs cannot be shared out evenly to {row.replicas} replicas"
         raise BadValue(what, where=problems.where("gpus"), hint="give each replica the same number of GPUs")
+
+
+def _warn_of(columns: tuple[str, ...], why: str, *, problems: Problems) -> None:
+    for column in columns:
+        if getattr(problems.row, column) is not None:
+            problems.warn(f"no effect: {why}", column=column)

@@ -63,9 +63,9 @@ def _fallbacks(problems: Problems, *, model: ModelCard, sources: Sources) -> tup
     cards = [_fallback(name, model=model, where=where, sources=sources) for name in names]
     if len({(card.framework, card.name) for card in cards}) < len(cards):
         raise BadValue("a model stands twice in fallbacks", where=where)
-    if cards and problems.row.only_evaluate_metrics:
+    if cards and (problems.row.only_evaluate_metrics or model.interface == "replay"):
         what = "no model is asked here, so fallbacks mean nothing"
-        raise BadValue(what, where=where, hint="empty fallbacks or only_evaluate_metrics")
+        raise BadValue(what, where=where, hint="empty fallbacks, or let a model answer")
     return tuple(cards)
 
 
@@ -85,10 +85,12 @@ def _fallback(name: str, *, model: ModelCard, where: str, sources: Sources) -> M
 
 
 def _check_urls(card: ModelCard) -> None:
-    """Raises `BadCard`."""
+    """Raises `BadCard`, `BadValue`, `SecretInConfig`: a URL goes into the spec, which anyone may read."""
     if card.fallback_urls and card.interface not in URL_INTERFACES:
         what = f"model '{card.name}' runs here: nobody can say that a URL is the same model"
         raise BadCard(what, where=card.origin, hint="name another model in the column fallbacks")
+    if card.base_url is not None:
+        check_url(card.base_url, what="base_url", where=card.origin)
     for url in card.fallback_urls:
         check_url(url, what="fallback_urls", where=card.origin)
 
@@ -110,6 +112,9 @@ def _mode(problems: Problems) -> Mode:
     if text not in known:
         where = problems.where("mode")
         raise BadValue(f"{shown(text)} is not a mode", where=where, hint=name_hint(text, known))
+    if text == "benchmark" and (row.replicas or 1) > 1:
+        what = "mode benchmark sends one request at a time, which several replicas would not"
+        raise BadValue(what, where=problems.where("mode"), hint="empty mode or replicas")
     if text == "benchmark" and (row.concurrency or 1) > 1:
         problems.warn("mode benchmark sends one request at a time: concurrency is not used", column="mode")
     return cast("Mode", text)

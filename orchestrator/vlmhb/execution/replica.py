@@ -41,6 +41,7 @@ class Replica:
         self._handle: Handle | None = None
         self._cannot_load = False
         self._given_up = False
+        self._lowered = False  # in this life: its log goes on saying so until it has ended
         self._idle_restarts = 0
         self._next_start = 0.0
         self._started = 0.0
@@ -124,7 +125,7 @@ class Replica:
 
     def _start(self) -> None:
         self._log_start = server_log.size(self.plan.log)
-        self._started = self._session.clock()
+        self._started, self._lowered = self._session.clock(), False
         self._handle = self._session.scheduler.start(
             self.task, engine=self._session.engine, log=self.plan.log
         )
@@ -152,11 +153,14 @@ class Replica:
         return killed or server_log.ran_out_of_memory(self.plan.log, start=self._log_start)
 
     def _lower_batch(self) -> bool:
-        """One level down, if the card allows it and there is one."""
+        """One level down for the next start, if the card allows it and there is one."""
+        if self._lowered:
+            return True
         if not self.plan.lowers_batch or self.oom_level >= MAX_OOM_LEVEL:
             return False
         self.oom_level += 1
         self.task = self.plan.configure(self.oom_level)
+        self._lowered = True
         return True
 
     def _give_up(self, reason: str) -> None:

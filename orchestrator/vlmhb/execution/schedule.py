@@ -61,14 +61,16 @@ def lanes(groups: Sequence[Group], *, session: Session, jobs: int | None) -> lis
 
 
 def groups_of(chains: Sequence[Chain], *, session: Session, prepared: Mapping[str, Manifest]) -> list[Group]:
-    """Chains of the same model together, so that it is loaded once; the longest first.
+    """Chains of the same model on the same servers together, so that it is loaded once; the longest first.
 
     `prepared`: sealed inputs by evaluation; a chain without them cannot go on."""
     groups: dict[str, list[Chain]] = {}
     for chain in chains:
         if chain.evaluation.id in prepared:
             identity, row = model_identity(chain.evaluation, chain.facts), chain.evaluation.row
-            key = sha256_json([identity, row.gpus, row.replicas, chain.evaluation.base_url])
+            # the second row would get the servers that the first has started, whatever it says itself
+            place = [row.gpus, row.replicas, row.batch_size, chain.evaluation.base_url]
+            key = sha256_json([identity, *place])
             groups.setdefault(key, []).append(chain)
     return _longest_first(list(groups.values()), session=session, prepared=prepared)
 

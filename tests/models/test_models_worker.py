@@ -134,9 +134,11 @@ def test_wrong_number_of_answers_is_never_matched_up() -> None:
 def test_nothing_is_computed_for_a_client_that_has_gone() -> None:
     model = Recorder()
     worker = started(model)
-    queued_behind_a_held_one(worker, model, [job("gone", alive=False), kept := job("kept")])
+    queued_behind_a_held_one(worker, model, [gone := job("gone", alive=False), kept := job("kept")])
     assert outcome(kept) == "KEPT"
     assert not any("gone" in batch for batch in model.batches)
+    last = gone.outcome.get(timeout=WAIT_S)  # else the thread of its connection never ends
+    assert str(last) == "ConnectionAbortedError: the client has gone"
 
 
 class Answers(ModelInterface):

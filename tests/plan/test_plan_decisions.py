@@ -135,6 +135,19 @@ def test_a_sealed_inference_with_failed_samples_runs_those_again() -> None:
     assert planned.reopens == 1
 
 
+def test_samples_that_a_budget_left_out_are_asked_again_as_far_as_there_is_money() -> None:
+    view = View()
+    identity = infer_identity(EVALUATION, FACTS, inputs="i")
+    view.manifests[fingerprint(identity)] = manifest("x")
+    view.failed = {"budget": 12}
+    planned = plan_stage(stage="infer", subject="m×b", identity=identity, view=view)
+    reason = "12 samples that a budget left out are asked, as far as there is money now"
+    assert (planned.decision, planned.reason) == ("resume", reason)
+    view.failed = {"budget": 12, "timeout": 2}
+    planned = plan_stage(stage="infer", subject="m×b", identity=identity, view=view)
+    assert planned.reason == f"failed samples run again: 2 timeout; {reason}"
+
+
 def test_the_reason_names_the_changed_field() -> None:
     view = View()
     view.known = [infer_identity(EVALUATION, FACTS, inputs="i")]

@@ -93,7 +93,7 @@ class Worker:
         ask = asker(model)
         self._size = max(1, min(model.max_batch, self._limit or model.max_batch) >> self._oom_level)
         while True:
-            jobs = [job for job in self._take(self._size) if job.alive()]
+            jobs = [job for job in self._take(self._size) if _waited_for(job)]
             streamed = [job for job in jobs if job.stream and one_by_one]
             together = [job for job in jobs if not (job.stream and one_by_one)]
             if together:
@@ -119,6 +119,14 @@ class Worker:
         return jobs
 
 
+def _waited_for(job: Job) -> bool:
+    """A connection whose client has gone is told so: its thread would wait for an answer for ever."""
+    alive = job.alive()
+    if not alive:
+        job.outcome.put(ModelRaised(ConnectionAbortedError("the client has gone")))
+    return alive
+
+
 def _answer_streaming(model: ModelInterface, job: Job) -> None:
     parts: list[str] = []
     last: Generation | None = None
@@ -130,9 +138,9 @@ def _answer_streaming(model: ModelInterface, job: Job) -> None:
             check_text(piece)
             parts.append(piece)
             job.outcome.put(Part(piece))
-            if not job.alive():
+            if not _waited_for(job):
                 return
-    except (Exception, SystemExit) as error:  # as in _answer
+    except (Exception, SystemExit) as error:  # a stranger's code: it costs this request, not the server
         log.exception("the model raised while streaming")
         job.outcome.put(ModelRaised(error))
         return

@@ -13,7 +13,7 @@ def check_url(value: str, *, what: str, where: str) -> None:
     """`what` names the value in messages. Raises `BadValue`, and `SecretInConfig` for a key."""
     try:
         url = urlsplit(value)
-        secret = url.password is not None or bool(re.search(r"(key|token|secret)=", url.query, re.IGNORECASE))
+        secret = "@" in url.netloc or bool(re.search(r"(key|token|secret)=", url.query, re.IGNORECASE))
     except ValueError:
         raise BadValue(f"{what} is not a URL", where=where) from None
     if secret:

@@ -9,7 +9,7 @@ from vlmhb_stages.specs import HttpBackend, Price, RateLimit, Target
 from vlmhb.contracts import ResolvedEvaluation
 from vlmhb.modelcard import ModelCard
 from vlmhb.plan.fingerprint import url_model_identity
-from vlmhb.plan.specs import API_KEY_FILE, dialect_of
+from vlmhb.plan.specs import API_KEY_FILE, dialect_of, name_at_server
 from vlmhb.store.hashing import sha256_json
 
 
@@ -64,7 +64,7 @@ def _target(
     return Target(
         name=name,
         backend=HttpBackend(base_url=url, api_key_file=key_file, dialect=dialect_of(card)),
-        model=str(card.params.get("model", card.name)),
+        model=name_at_server(card),
         model_identity=sha256_json(url_model_identity(card)),
         price=price,
         rate=rate,

@@ -82,7 +82,7 @@ def infer_spec(
     return InferSpec(
         previous=tuple(str(PREVIOUS / name) for name in previous),
         backend=backend,
-        model=str(evaluation.model.params.get("model", evaluation.model.name)),
+        model=name_at_server(evaluation.model),
         model_identity=model_identity,
         decoding=evaluation.decoding,
         structured="structured" in evaluation.model.capabilities,
@@ -124,6 +124,12 @@ def backend_of(evaluation: ResolvedEvaluation, *, base_url: str | None) -> Backe
         return HttpBackend(base_url=base_url, api_key_file=key_file, dialect=dialect_of(evaluation.model))
     copies = evaluation.row.replicas or 1
     return SocketBackend(sockets=tuple(f"/vlmhb/sock/{number}/model.sock" for number in range(copies)))
+
+
+def name_at_server(model: ModelCard) -> str:
+    """What requests call it. A server of ours is started under the card's name; its params are its own affair."""
+    named = model.params.get("model") if model.interface in URL_INTERFACES else None
+    return model.name if named is None else str(named)
 
 
 def dialect_of(model: ModelCard) -> Dialect:

@@ -154,7 +154,9 @@ def test_loaders_know_no_metric_and_metrics_no_loader() -> None:
 
 
 def test_models_need_the_standard_library_only() -> None:
-    known = sys.stdlib_module_names | MODEL_LIBRARIES | {"vlmhb_models", "vlmhb_stages", "PIL", "numpy", "jinja2"}
+    known = (
+        sys.stdlib_module_names | MODEL_LIBRARIES | {"vlmhb_models", "vlmhb_stages", "PIL", "numpy", "jinja2"}
+    )
     wrong = [
         f"{module.name} imports {target}"
         for module in modules().values()

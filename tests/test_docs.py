@@ -13,6 +13,7 @@ import typer.main
 from vlmhb import errors
 from vlmhb.cards import load_registry
 from vlmhb.cli.app import app
+from vlmhb.config.columns import KINDS
 from vlmhb_benchmarks.extraction import EXTRACTIONS
 from vlmhb_benchmarks.loaders import LOADERS
 from vlmhb_benchmarks.metrics.registry import BUILT_IN
@@ -151,6 +152,22 @@ def test_every_extraction_is_explained() -> None:
 
 def test_every_loader_is_explained() -> None:
     assert set(LOADERS) <= set(rows("benchmarks.md"))
+
+
+def test_every_column_is_explained() -> None:
+    assert set(KINDS) <= set(rows("config.md"))
+
+
+def test_every_model_card_is_listed_as_it_is() -> None:
+    told = text_of(ROOT / "docs" / "models.md")
+    for card in load_registry().models:
+        assert f"`{card.name}`" in told, f"nothing of {card.name} in docs/models.md"
+        if card.interface == "server" or card.image == "transformers-gpu":
+            need = "–" if card.min_vram_gib is None else f"{card.min_vram_gib:.0f}"
+            row = f"| `{card.name}` | {card.framework} | {card.interface} | {need} | {card.licence} |"
+            line = next((line for line in told.splitlines() if line.startswith(row)), None)
+            assert line is not None, f"no row that begins with {row}"
+            assert line.split(" | ")[6] == ("yes" if card.trust_remote_code else "no"), line
 
 
 def test_every_benchmark_is_listed_with_its_metrics() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from vlmhb.kit import STAGE_CODE, Kit
+from vlmhb.kit import INTERFACES, STAGE_CODE, Kit
 from vlmhb_stages.__main__ import STAGES
 from vlmhb_stages.run_stage import MODULES
 
@@ -103,6 +103,13 @@ def test_an_interface_hash_changes_with_its_own_modules_only(
     other = changed(kit, name)
     known = ("rapidocr", "tesseract", "upstream", "python")
     assert {one for one in known if other.interface_sha(one) != kit.interface_sha(one)} == interfaces
+
+
+@pytest.mark.parametrize("interface", sorted(INTERFACES))
+def test_whatever_an_interface_imports_is_part_of_its_hash(kit: Kit, interface: str) -> None:
+    reached = set(closure(kit, f"vlmhb_models/{INTERFACES[interface]}.py")) - NEUTRAL
+    before = kit.interface_sha(interface)
+    assert {name for name in reached if changed(kit, name).interface_sha(interface) == before} == set()
 
 
 @pytest.mark.parametrize("stage", sorted(STAGE_CODE))

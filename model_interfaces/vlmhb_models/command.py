@@ -26,7 +26,7 @@ from vlmhb_models.command_process import Ended, Program, Silent
 from vlmhb_models.placeholders import filled
 from vlmhb_models.server.api import ApiError
 from vlmhb_models.server.config import ServeConfig
-from vlmhb_models.upstream_files import image_files
+from vlmhb_models.server.image_files import image_files
 
 log = logging.getLogger(__name__)
 DEFAULTS = {"images": "paths", "timeout_s": 300.0, "load_timeout_s": 600.0}
@@ -219,7 +219,7 @@ def _typed(error: Exception) -> ApiError:
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
         value = json.loads(line)
-    except ValueError:  # JSONDecodeError and UnicodeDecodeError
+    except (ValueError, RecursionError):  # no JSON, no UTF-8, or nested without end
         return None
     return value if isinstance(value, dict) else None
 

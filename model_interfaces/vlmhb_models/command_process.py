@@ -89,9 +89,10 @@ class Program:
         return line
 
     def unread(self) -> bytes:
-        """What it has written though it was not asked."""
-        while select.select([self._stdout], [], [], 0)[0] and self._receive():
-            pass
+        """What it has written though it was not asked: some of it, of a program that never ends."""
+        while len(self._buffer) < BLOCK and select.select([self._stdout], [], [], 0)[0]:
+            if not self._receive():
+                break
         return bytes(self._buffer)
 
     def kill(self) -> None:

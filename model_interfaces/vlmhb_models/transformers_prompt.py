@@ -77,14 +77,20 @@ class Prompts:
     def _text(self, request: GenerationRequest, *, images: Sequence[Image]) -> tuple[str, tuple[str, ...]]:
         if self.style == "chat":
             return self._chat(request, images=images)
+        if sum(message.role != "system" for message in request.messages) > 1:
+            raise RequestError(
+                "this model has no chat template: it takes one question, no examples before it"
+            )
         if self.style == "decoder":
-            return self._settings.decoder_prompt.replace("{question}", request.prompt), ()
+            template = self._settings.decoder_prompt
+        else:
+            plain = "{question}" if self._loaded.encoder_decoder else "{images}{question}"
+            template = self._settings.template or plain
         places = (self._image_token() or "") * len(images)
-        template = self._settings.template or (
-            "{question}" if self._loaded.encoder_decoder else "{images}{question}"
-        )
         words = {"system": request.system or "", "images": places, "question": request.prompt}
-        return PLACE.sub(lambda match: words[match[1]], template), ()
+        unheard = bool(request.system) and (self.style == "none" or "{system}" not in template)
+        told = ("system prompt not sent: the model's template has no place for it",) if unheard else ()
+        return PLACE.sub(lambda match: words[match[1]], template), told
 
     def _image_token(self) -> str | None:
         given = self._settings.image_token or getattr(self._loaded.processor, "image_token", None)

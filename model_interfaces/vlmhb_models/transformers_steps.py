@@ -82,22 +82,23 @@ class Steering:
     def __init__(self, rows: Sequence[Row], *, on_step: Callable[[], None]) -> None:
         self._rows = rows
         self._on_step = on_step
-        self._checked = False
 
     def choose(self, input_ids: Any, scores: Any) -> Any:
-        """Logits of the next token, `(rows, vocabulary)`."""
-        import torch
-
+        """Logits of the next token, `(rows, vocabulary)`. Raises `NotNumbers`."""
         del input_ids
 
-        if not self._checked and bool(torch.isnan(scores).any()):
-            raise NotNumbers("the model's output is not a number (NaN); hint: try another params.dtype")
-        self._checked = True
+        self._check_numbers(scores)
         for number, row in enumerate(self._rows):
             if row.answer.finish_reason is None and not row.is_plain:
                 allowed = row.guide.mask(scores[number]) if row.guide is not None else scores[number]
                 scores[number] = row.chooser.apply(allowed)
         return scores
+
+    def _check_numbers(self, scores: Any) -> None:
+        """At each token, since half precision may overflow late in an answer. Rows that have ended hold padding."""
+        for row, is_broken in zip(self._rows, scores.isnan().any(dim=-1).tolist(), strict=True):
+            if is_broken and row.answer.finish_reason is None:
+                raise NotNumbers("the model's output is not a number (NaN); hint: try another params.dtype")
 
     def stop(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         """Which rows are done, `(rows,)`, after the token that `input_ids` ends with."""

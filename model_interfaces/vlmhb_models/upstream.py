@@ -12,8 +12,8 @@ from typing import Any
 
 from vlmhb_models.base import Generation, GenerationRequest, LoadError, ModelInterface, RequestError
 from vlmhb_models.server.config import ServeConfig, UpstreamSpec
+from vlmhb_models.server.image_files import image_files
 from vlmhb_models.server.importing import import_object
-from vlmhb_models.upstream_files import image_files
 
 
 class UpstreamModel(ModelInterface):
@@ -32,7 +32,8 @@ class UpstreamModel(ModelInterface):
 
     def load(self, *, params: dict[str, Any], weights: str | None) -> None:
         model_name = str(params.get("model_name") or self._name)
-        self._system_prompt: str | None = params.get("system_prompt")
+        self._own_prompt: str | None = params.get("system_prompt")
+        self._system_prompt = self._own_prompt
         cache_dir = str(params.get("cache_dir") or weights or tempfile.gettempdir())
         self._model = self._cls(model_name, self._system_prompt, cache_dir)
         if not callable(getattr(self._model, "predict_on_image", None)):
@@ -67,8 +68,10 @@ class UpstreamModel(ModelInterface):
             raise RequestError("this class has no predict_on_images, and the question has several images")
 
     def _use_system_prompt(self, wanted: str | None) -> None:
-        """The class gets its system prompt when it is made; a later one goes where it keeps it."""
-        if wanted is None or wanted == self._system_prompt:
+        """The class gets its system prompt when it is made; a later one goes where it keeps it, for one request only:
+        another benchmark may follow that has none."""
+        wanted = self._own_prompt if wanted is None else wanted
+        if wanted == self._system_prompt:
             return
         if not hasattr(self._model, "system_prompt"):
             raise RequestError("this class takes a system prompt only from params.system_prompt of its card")

@@ -248,6 +248,13 @@ class ExportRefused(VlmhbError):
     code = "VHB407"
 
 
+class BadLedger(VlmhbError):
+    """The workspace's record of what was spent cannot be read: to begin a new one would forget it."""
+
+    code = "VHB408"
+    exit_code = ExitCode.CANNOT_START
+
+
 def disk_error(error: OSError) -> VlmhbError | None:
     """A fault of the file system that the user can mend; None for any other `OSError`: that one is ours."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

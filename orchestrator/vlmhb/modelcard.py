@@ -80,7 +80,9 @@ class ModelCard(Frozen):
     api_key: str | None = None  # secret:NAME
     network: Literal["none", "egress"] = "none"
     weights: str | None = None
-    prompts: dict[TaskType, str] = {}  # that it was trained on; they stand where a row says nothing of prompts
+    prompts: dict[
+        TaskType, str
+    ] = {}  # that it was trained on; they stand where a row says nothing of prompts
     decoding: Decoding = Decoding()
     concurrency: int = 1
     adaptive: bool | None = None  # None: for URLs only

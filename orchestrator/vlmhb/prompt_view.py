@@ -13,6 +13,7 @@ from vlmhb.benchmark_findings import sent_messages
 from vlmhb.console import Console
 from vlmhb.contracts import ResolvedEvaluation
 from vlmhb.errors import UnknownName
+from vlmhb.plan.specs import name_at_server
 from vlmhb.preparing import sealed_inputs
 from vlmhb.reading.names import name_hint
 from vlmhb.request import Request, resolve_request

@@ -110,7 +110,7 @@ class Decoding(Record):
 
 
 class RetryPolicy(Record):
-    attempts: int = 3  # requests per sample and place (a fallback has its own), exactly
+    attempts: int = Field(default=3, ge=1)  # requests per sample and place (a fallback has its own), exactly
     base_s: float = 0.5
     max_s: float = 30.0
     timeout_connect_s: float = 10.0

@@ -74,7 +74,7 @@ def test_a_budget_stops_the_run_and_raised_it_ends_as_without_one(
     assert counts == {"planned": PAGES, "ok": 5, "error": 0, "skipped": PAGES - 5}
     assert len(api.requests) == 5
     (line,) = [text for text in done.stderr.splitlines() if "VHB506" in text and "  VHB" in text]
-    assert "the budget of the run is used up: 0.05" in line and "of 0.055 USD" in line
+    assert "the budget of the run pays no further request: 0.05" in line and "of 0.055 USD" in line
     told = report(stopped)
     item = told["evaluations"][0]
     assert item["coverage"] == pytest.approx(5 / PAGES, abs=1e-3) and item["status"] == "partial"

@@ -190,7 +190,7 @@ def test_each_warning_is_given_once(desk: Desk) -> None:
         "the budget of run run-1 has reached 50 %: 5",
         "the budget of run run-1 has reached 80 %: 8",
         "the budget of run run-1 has reached 95 %: 9.6",
-        "the budget of run run-1 is used up: 9.9",
+        "the budget of run run-1 pays no further request: 9.9",
     ]
     more = desk.keeper(limits=Limits(run=12.0))
     opened(more, "a")

@@ -9,7 +9,7 @@ import pytest
 from vlmhb.config.placement import check_placement
 from vlmhb.config.problems import Problems
 from vlmhb.contracts import EvaluationRow, Place
-from vlmhb.errors import BadValue
+from vlmhb.errors import BadValue, NotInForce
 from vlmhb.modelcard import ModelCard
 
 OURS = ModelCard(name="m", framework="F", interface="python", class_path="a:B", tasks=("ocr",), gpus=1)
@@ -64,3 +64,14 @@ def test_a_wish_that_the_model_cannot_hear_is_told(
     other = problems(**values)
     check_placement(other, model=OURS if model is THEIRS else THEIRS)
     assert other.warnings == []
+
+
+def test_a_model_that_is_started_here_gets_no_network() -> None:
+    card = OURS.model_copy(update={"network": "egress", "origin": "m.yaml"})
+    with pytest.raises(NotInForce) as error:
+        check_placement(problems(), model=card)
+    assert error.value.line() == (
+        "VHB110: 'm' is started here, where no model has a network: egress is not given, in m.yaml; "
+        "hint: empty network in the card"
+    )
+    check_placement(problems(), model=THEIRS.model_copy(update={"network": "egress"}))

@@ -17,7 +17,10 @@ ENGINES: dict[str, Engine] = {
     "podman": ContainerEngine(name="podman", ulimits=("nofile=20000:20000",)),
     "podman-rootless": ContainerEngine(name="podman", rootless=True, limits_work=False),
     "process": ProcessEngine(
-        cut_network=("unshare", "--net", "--"), state=Path("/state"), user="0:0", library_path="/usr/lib/wsl/lib"
+        cut_network=("unshare", "--net", "--"),
+        state=Path("/state"),
+        user="0:0",
+        library_path="/usr/lib/wsl/lib",
     ),
 }
 DRIVER = ContainerTask(

@@ -96,6 +96,7 @@ def test_long_answer_comes_whole(model: Served) -> None:
         ("silence", 504, "timeout", "the program was silent for 1 s"),
         ("no json", 502, "invalid_response", "no JSON object: 'text: hello'"),
         ("array", 502, "invalid_response", "no JSON object: '[1, 2]'"),
+        ("deep", 502, "invalid_response", "no JSON object: '[[["),
         ("no id", 502, "invalid_response", "answered without an id"),
         ("wrong order", 502, "invalid_response", "answered question '999' when asked '1'"),
         ("no text", 502, "invalid_response", "answered without a text"),
@@ -111,7 +112,7 @@ def test_breaches_cost_one_question_and_a_new_process(
     assert model.answer("and now") == "and now"
 
 
-@pytest.mark.parametrize("asked", ["noise after", "twice"])
+@pytest.mark.parametrize("asked", ["noise after", "twice", "endless"])
 def test_more_output_than_answers_is_never_taken_for_the_next_answer(model: Served, asked: str) -> None:
     assert model.ask(asked).status == 200
     model.wait_for("noise is out")

@@ -292,6 +292,14 @@ def test_weights_that_are_not_numbers_fail_when_they_are_loaded(architectures: d
     assert "is not a number (NaN)" in architectures["broken"]
 
 
+def test_an_answer_that_stops_being_numbers_fails_and_one_that_has_ended_does_not(
+    architectures: dict[str, Any],
+) -> None:
+    going_on, ended = architectures["overflowing"]
+    assert "is not a number (NaN)" in going_on
+    assert ended == "passed"
+
+
 def test_code_that_comes_with_weights_runs_with_leave_only(architectures: dict[str, Any]) -> None:
     assert architectures["code"]["False"].startswith("the weights bring Python code of their own")
     assert "trust_remote_code: true" in architectures["code"]["False"]

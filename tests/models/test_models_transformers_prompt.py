@@ -144,6 +144,34 @@ def test_without_a_chat_template_the_question_follows_the_images() -> None:
     assert prompts(plain, template=template).ask(two).text == " USER: <image><image>Read. ASSISTANT:"
 
 
+def test_a_system_prompt_that_a_plain_template_does_not_take_is_told() -> None:
+    chat = request(
+        Message(role="system", text="Be brief."),
+        Message(role="user", text="Read.", images=1),
+        images=(picture(1, 1),),
+    )
+    plain = Processor(template=None)
+    lost = prompts(plain).ask(chat)
+    assert (lost.text, lost.adjusted) == (
+        "<image>Read.",
+        ("system prompt not sent: the model's template has no place for it",),
+    )
+    assert prompts(plain, template="{system}|{question}").ask(chat).adjusted == ()
+    assert prompts(plain, kind="vision-encoder-decoder").ask(chat).adjusted == lost.adjusted
+
+
+@pytest.mark.parametrize("kind", ["idefics3", "vision-encoder-decoder"])
+def test_examples_are_no_pages_of_a_model_without_conversations(kind: str) -> None:
+    chat = request(
+        Message(role="user", text="Read.", images=1),
+        Message(role="assistant", text="A."),
+        Message(role="user", text="Read.", images=1),
+        images=(picture(1, 1), picture(2, 2)),
+    )
+    with pytest.raises(RequestError, match="takes one question, no examples before it"):
+        prompts(Processor(template=None), kind=kind).ask(chat)
+
+
 def test_a_question_that_holds_a_place_of_the_template_is_left_alone() -> None:
     asked = request(Message(role="system", text="{question}"), Message(role="user", text="{images}", images=1),
                     images=(picture(1, 1),))  # fmt: skip

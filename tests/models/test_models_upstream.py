@@ -11,8 +11,8 @@ import pytest
 from serving import USER_CODE, Served, data_url, with_images
 from vlmhb_models.base import GenerationRequest, Message
 from vlmhb_models.server.config import UpstreamSpec
+from vlmhb_models.server.image_files import image_files, image_suffix
 from vlmhb_models.upstream import class_path
-from vlmhb_models.upstream_files import image_files, image_suffix
 
 Start = Callable[..., Served]
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 12
@@ -71,6 +71,14 @@ def test_system_message_goes_where_the_class_keeps_its_own(start_server: Start) 
     body = with_images("q", data_url(PNG))
     body["messages"].insert(0, {"role": "system", "content": "new"})
     assert content(served, body) == "toy|new|/c|q|.png|20"
+
+
+def test_the_next_question_without_a_system_message_has_the_cards_prompt_again(start_server: Start) -> None:
+    served = ready(start_server, **upstream(params={"cache_dir": "/c", "system_prompt": "card's"}))
+    body = with_images("q", data_url(PNG))
+    body["messages"].insert(0, {"role": "system", "content": "new"})
+    assert content(served, body) == "toy|new|/c|q|.png|20"
+    assert content(served, with_images("q", data_url(PNG))) == "toy|card's|/c|q|.png|20"
 
 
 def test_answers_that_are_no_text_become_text_but_none_is_an_error(start_server: Start) -> None:

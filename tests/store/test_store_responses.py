@@ -65,6 +65,7 @@ def test_new_answers_are_added_once_and_say_where_they_are_from(cache: ResponseC
         {"imported_from": "e" * 64},
         {"imported_from": "lmms-eval"},
         {"text": None},
+        {"text": ""},
     ],
 )
 def test_what_the_same_request_might_not_get_again_is_never_kept(

@@ -30,7 +30,8 @@ class Alert:
     time: str  # ISO 8601, local
 
     def line(self) -> str:
-        used = "is used up" if self.percent >= 100 else f"has reached {self.percent} %"
+        ended = "is used up" if self.spent >= self.limit else "pays no further request"
+        used = ended if self.percent >= 100 else f"has reached {self.percent} %"
         return f"the budget of {self.scope} {self.name} {used}: {self.spent:.6g} of {self.limit:g} {self.currency}"
 
 

@@ -13,13 +13,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date as Date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import FiniteFloat, StringConstraints, TypeAdapter
 
 from vlmhb.budget.grants import Holding
-from vlmhb.store.files import read_json, write_atomic
+from vlmhb.errors import BadLedger
+from vlmhb.store.files import write_atomic
 from vlmhb.store.locks import ArtifactLock
 
 VERSION = 1
+Owner = Annotated[str, StringConstraints(pattern=r"-\d+-[^-]*$")]
 
 
 @dataclass(kw_only=True)
@@ -30,12 +34,12 @@ class Entry:
     evaluation: str
     artifact: str
     currency: str
-    owner: str  # of the process that keeps it: `host-pid-start`
-    began: float  # seconds since the epoch
-    touched: float
-    base: float | None = None  # None: its records say nothing of money (own machines)
-    spent: float = 0.0
-    granted: float = 0.0
+    owner: Owner  # of the process that keeps it: `host-pid-start`
+    began: FiniteFloat  # seconds since the epoch
+    touched: FiniteFloat
+    base: FiniteFloat | None = None  # None: its records say nothing of money (own machines)
+    spent: FiniteFloat = 0.0
+    granted: FiniteFloat = 0.0
     is_open: bool = True
     waiting: bool = False
 
@@ -57,16 +61,17 @@ class Day:
     told: dict[str, int] = field(default_factory=dict)
 
     @staticmethod
-    def of(value: Any, *, date: Date) -> Day:
-        if not isinstance(value, dict):
-            return Day(date=date)
-        entries = {key: Entry(**entry) for key, entry in value.get("entries", {}).items()}
-        return Day(date=date, entries=entries, told=dict(value.get("told", {})))
+    def of(value: Any) -> Day:
+        """Raises `ValidationError`."""
+        return _DAY.validate_python(value)
 
     def text(self) -> str:
         value = {"version": VERSION, "date": self.date.isoformat(), **asdict(self)}
         value["date"] = self.date.isoformat()
         return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+_DAY = TypeAdapter(Day)
 
 
 class Ledger:
@@ -106,7 +111,7 @@ class Ledger:
             return Day(date=date)
         known = self._known.get(date)
         if known is None or known[0] != stamp:
-            known = (stamp, Day.of(read_json(path), date=date))
+            known = (stamp, _read(path))
             self._known[date] = known
         return known[1]
 
@@ -124,10 +129,20 @@ class Books:
     def day(self, date: Date) -> Day:
         if date not in self.opened:
             found = self.ledger.read(date)
-            fresh = Day.of(json.loads(found.text()), date=date)
+            fresh = Day.of(json.loads(found.text()))
             self.opened[date] = (fresh, fresh.text())
         return self.opened[date][0]
 
     def all(self) -> Iterator[Day]:
         for date in sorted({*self.ledger.dates(), *self.opened}):
             yield self.opened[date][0] if date in self.opened else self.ledger.read(date)
+
+
+def _read(path: Path) -> Day:
+    try:
+        return Day.of(json.loads(path.read_bytes()))
+    except (ValueError, RecursionError, OSError) as error:  # ValidationError is a ValueError
+        raise BadLedger(
+            f"{path} is not what vlmhb writes: what was spent on that day is not known",
+            hint="put the file right, or move it away to begin the day with nothing spent",
+        ) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vlmhb.errors import BadValue
+from vlmhb.errors import BadValue, NotInForce
 from vlmhb.modelcard import URL_INTERFACES, ModelCard
 
 from .problems import Problems
@@ -12,11 +12,14 @@ _OF_URLS = ("base_url", "api_key")
 
 
 def check_placement(problems: Problems, *, model: ModelCard) -> None:
-    """Warns of wishes without an effect. Raises `BadValue` for those that cannot be fulfilled."""
+    """Warns of wishes without an effect. Raises `BadValue`, `NotInForce` for those that cannot be fulfilled."""
     row = problems.row
     if model.interface in (*URL_INTERFACES, "replay") or row.answers_file is not None:
         _warn_of(_OF_OUR_SERVERS, "no model server is started for this row", problems=problems)
         return
+    if model.network != "none":
+        what = f"'{model.name}' is started here, where no model has a network: {model.network} is not given"
+        raise NotInForce(what, where=model.origin, hint="empty network in the card")
     _warn_of(_OF_URLS, f"the model is started here, by its interface {model.interface}", problems=problems)
     if row.gpus is not None and row.replicas is not None and len(row.gpus) % row.replicas:
         what = f"{len(row.gpus)} GPUs cannot be shared out evenly to {row.replicas} replicas"

@@ -105,8 +105,11 @@ def _limits(task: ContainerTask, options: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _env(task: ContainerTask) -> dict[str, str]:
-    """The only folder that every user may write is /tmp; libraries put their caches below HOME."""
-    return {"HOME": "/tmp", **task.env}
+    """The only folder that every user may write is /tmp; libraries put their caches below HOME.
+
+    Where NVIDIA's runtime is the engine's default, an image that says `all` would get GPUs that nobody has leased."""
+    without_gpus = {} if task.gpus else {"NVIDIA_VISIBLE_DEVICES": "void"}
+    return {"HOME": "/tmp", **without_gpus, **task.env}
 
 
 def _mount(mount: Mount) -> str:

@@ -58,6 +58,7 @@ class Paying(Companion):
         self._account: Account | None = None
         self._began = self._written = 0.0
         self._told = 0.0  # what the ledger knows to be spent
+        self._wanted = 0.0  # the most that the request could cost for which there was no money
 
     @property
     def limited(self) -> bool:
@@ -104,6 +105,7 @@ class Paying(Companion):
 
     def on_event(self, event: dict[str, Any]) -> None:
         self._inner.on_event(event)
+        self._wanted = _number(event, "wanted") or self._wanted
         account = self._account
         if account is None or account.base is None:
             return
@@ -118,7 +120,12 @@ class Paying(Companion):
     def reached(self) -> BudgetReached:
         """The error that says which limit it was; those who want to know are told."""
         scope = self._keeper.stopped(self._account) if self._account is not None else None
-        return budget_error(scope, evaluation=self._payment.evaluation, currency=self._keeper.currency)
+        return budget_error(
+            scope,
+            evaluation=self._payment.evaluation,
+            currency=self._keeper.currency,
+            wanted=self._wanted,
+        )
 
     def mounts(self) -> tuple[Mount, ...]:
         own = (Mount(source=self._folder, target=CONTROL),) if self.limited else ()
@@ -165,7 +172,8 @@ def gpu_rate(machine: MachinePrices, leased: Leased) -> float:
     return sum(dearest if price is None else price for price in prices) / HOUR_S
 
 
-def budget_error(scope: Scope | None, *, evaluation: str, currency: str) -> BudgetReached:
+def budget_error(scope: Scope | None, *, evaluation: str, currency: str, wanted: float) -> BudgetReached:
+    """`wanted`: the most that the next request could cost."""
     hints = {
         "run": "raise it (--budget, or budget in the config)",
         "day": "raise it (--budget-day, or budget.day), or wait for tomorrow",
@@ -174,7 +182,10 @@ def budget_error(scope: Scope | None, *, evaluation: str, currency: str) -> Budg
     if scope is None:
         return BudgetReached("the budget is used up", where=evaluation, hint="raise it and run again")
     spent = scope.spent + scope.own.spent + sum(other.spent for other in scope.others)
-    what = f"the budget of the {scope.name} is used up: {spent:.6g} of {scope.limit:g} {currency} spent"
+    ends, more = "is used up", ""
+    if spent < scope.limit and wanted > 0:
+        ends, more = "pays no further request", f", and the next could cost up to {wanted:.3g}"
+    what = f"the budget of the {scope.name} {ends}: {spent:.6g} of {scope.limit:g} {currency} spent{more}"
     return BudgetReached(
         what, where=evaluation, hint=f"{hints[scope.name]}; the same command asks only what is left"
     )
@@ -184,7 +195,7 @@ def over_budget(companion: Companion | None, *, where: str) -> BudgetReached:
     """The error of an inference that the driver has ended for want of money."""
     if isinstance(companion, Paying):
         return companion.reached()
-    return budget_error(None, evaluation=where, currency="")
+    return budget_error(None, evaluation=where, currency="", wanted=0.0)
 
 
 @contextmanager

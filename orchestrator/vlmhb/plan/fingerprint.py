@@ -24,7 +24,9 @@ RUNTIME_SPEC_FIELDS = frozenset(
         "prompt_source", "few_shot",
     }
 )  # fmt: skip
-SERVER_ADDRESS = frozenset({"port", "health", "metrics"})  # where a vendor's server is reached, not what it answers
+SERVER_ADDRESS = frozenset(
+    {"port", "health", "metrics"}
+)  # where a vendor's server is reached, not what it answers
 
 
 def fingerprint(identity: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ from vlmhb_stages.contracts import Prediction
 from vlmhb.store.locks import ArtifactLock
 
 FOLDER_ENV = "VLMHB_RESPONSE_CACHE"
-MAX_BYTES = 4 << 30
+MAX_BYTES = 1 << 30  # read by each driver of the model that has something to ask: a few seconds
 ORIGIN = "cache:"  # before the fingerprint of the artifact that an answer comes from
 _DIGITS = 24
 _ANSWERED = re.compile(rb'\{"sample_id":"(?:[^"\\]|\\.)*","request_hash":"([0-9a-f]{64})","status":"ok"')
@@ -48,7 +48,7 @@ class ResponseCache:
         path = self.file(model_identity)
         try:
             os.utime(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except PermissionError:  # somebody else's: it can be read all the same
             return path if os.access(path, os.R_OK) else None
@@ -71,6 +71,8 @@ class ResponseCache:
                     line = record.model_copy(update={"imported_from": f"{ORIGIN}{fingerprint}"})
                     file.write(line.model_dump_json().encode() + b"\n")
                     added += 1
+                with suppress(PermissionError):  # somebody else's file
+                    os.fchmod(file.fileno(), 0o644)  # containers of root read it as nobody
             if not path.stat().st_size:
                 path.unlink()
             self._shrink(newest=path)
@@ -119,12 +121,10 @@ def _new(predictions: Path, *, known: set[bytes]) -> Iterator[Prediction]:
 
 
 def _may_be_shared(record: Prediction) -> bool:
-    """It was asked for by that very artifact, answered by the model asked, and as it was meant."""
+    """It was asked for by that very artifact, answered by the model asked, and as it was meant. An empty text may be
+    right, but is what a broken server says to everything: it is worth another request."""
     return (
-        record.imported_from is None
-        and record.fallback is None
-        and not record.adjusted
-        and record.text is not None
+        record.imported_from is None and record.fallback is None and not record.adjusted and bool(record.text)
     )
 
 

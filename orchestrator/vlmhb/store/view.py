@@ -13,9 +13,7 @@ from vlmhb.store.locks import ArtifactLock
 from vlmhb.store.manifest import Manifest
 from vlmhb.store.workspace import Workspace
 
-RETRYABLE = frozenset(
-    {"timeout", "rate_limited", "server_error", "connection", "invalid_response", "budget"}
-)
+RETRYABLE = frozenset({"timeout", "rate_limited", "server_error", "connection", "invalid_response", "budget"})
 
 
 class WorkspaceView:

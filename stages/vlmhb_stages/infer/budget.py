@@ -29,7 +29,11 @@ _DUST = 1e-9  # what sums of floats may be off by
 
 
 class BudgetEnded(Exception):
-    """The request cannot be paid for, and no more money will come."""
+    """The request, which can cost `amount`, cannot be paid for, and no more money will come."""
+
+    def __init__(self, amount: float) -> None:
+        self.amount = amount
+        super().__init__(f"up to {amount:.6g} cannot be paid")
 
 
 class BadSpending(Exception):
@@ -168,7 +172,7 @@ class GrantedPurse:
         self._told: float | None = None
         self._waiting = 0.0
         self._changed = asyncio.Event()
-        self._ask(need=ledger.spent)  # the host learns what earlier starts have spent
+        self._emit(need=ledger.spent)  # the host learns what earlier starts have spent
 
     @property
     def spent(self) -> float:
@@ -184,7 +188,7 @@ class GrantedPurse:
 
     def tell(self) -> None:
         if self._told != self._ledger.spent:
-            self._emit(need=self._asked)
+            self._emit(need=max(self._asked, self._ledger.spent))
 
     async def _wait_for(self, amount: float) -> None:
         self._waiting += amount
@@ -194,7 +198,7 @@ class GrantedPurse:
                 if self._has(amount):
                     return
                 if self._grant.final and not self._can_come(amount):
-                    raise BudgetEnded(f"{self._ledger.spent:.6f} spent of {self._grant.granted:.6f}")
+                    raise BudgetEnded(amount)
                 await self._halt.race(self._change())
         finally:
             self._waiting -= amount

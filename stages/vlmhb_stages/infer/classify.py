@@ -19,9 +19,10 @@ import aiohttp
 from vlmhb_stages.infer.outcomes import Failure
 
 _OVERFLOW = re.compile(
-    r"context[ _-]?(length|window|size|overflow)|context_length_exceeded|exceed_context_size|max_model_len"
+    r"context[ _-]?(length|window|size|limit|overflow)|context_length_exceeded|exceed_context_size|max_model_len"
     r"|maximum (model|context|sequence|input) length|longer than the (model'?s )?(maximum|context)"
-    r"|(prompt|input|request) (is )?too long|too many (input |prompt )?tokens",
+    r"|(prompt|input|request) (is )?too long|too many (input |prompt )?tokens"
+    r"|exceeds the maximum number of tokens|exceeds the pre-allocated encoder cache",
     re.IGNORECASE,
 )
 _FILTERED = re.compile(
@@ -32,7 +33,12 @@ _OUT_OF_MEMORY = re.compile(
     r"|failed to allocate .{0,40}memory|not enough (GPU )?memory",
     re.IGNORECASE,
 )
-_BAD_IMAGE = re.compile(r"\(bad_image\b")  # the code that our own servers give
+# The code that our own servers give; Anthropic, Gemini, OpenAI, and vLLM with Pillow's words.
+_BAD_IMAGE = re.compile(
+    r"\(bad_image\b|could not process image|unable to process input image|unsupported image|invalid image"
+    r"|cannot identify image file|failed to (load|decode) image|image dimensions exceed|image exceeds \d",
+    re.IGNORECASE,
+)
 _MISSPOKE = re.compile(r"\(invalid_response\b")  # likewise: a closed program broke its contract
 _NEVER_OVERFLOW = (401, 403, 404, 408, 429)
 
@@ -49,12 +55,16 @@ def from_status(status: int, *, headers: Mapping[str, str], body: bytes, now: fl
 
 
 def from_error_object(error: object) -> Failure:
-    """The failure behind an error object that came with HTTP 200, whole or inside a stream."""
+    """The failure behind an error object that came with HTTP 200, whole or inside a stream. A code of 4xx is the
+    status that it would have had; what broke after the answer had begun is a broken answer."""
     message = _described(error)
-    kind = Failure(
-        kind="invalid_response", message=f"error in a 200: {message}", retryable=True, status_code=200
-    )
-    return _by_wording(message, kind)
+    code = error.get("code") if isinstance(error, dict) else None
+    told = f"error in a 200: {message}"
+    if isinstance(code, int) and 400 <= code < 500:
+        failure = replace(_by_status(code, told), status_code=code)
+        return failure if code in _NEVER_OVERFLOW else _by_wording(message, failure)
+    failure = Failure(kind="invalid_response", message=told, retryable=True, status_code=200)
+    return _by_wording(message, failure)
 
 
 def from_exception(error: aiohttp.ClientError | asyncio.TimeoutError | OSError) -> Failure:
@@ -88,7 +98,7 @@ def retry_after(value: str | None, *, now: float) -> float | None:
         return max(0.0, float(value))
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter: a year or a zone that no date can have
         return None
 
 
@@ -97,7 +107,7 @@ def error_message(body: bytes) -> str:
     text = body.decode("utf-8", "replace").strip()
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return _described(data.get("error", data) if isinstance(data, dict) else data)
 

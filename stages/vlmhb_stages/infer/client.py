@@ -18,6 +18,7 @@ from vlmhb_stages.infer.exchange import MAX_ERROR_BODY, NETWORK_ERRORS, Exchange
 from vlmhb_stages.infer.outcomes import Failure, Outcome
 from vlmhb_stages.infer.runtime import Runtime
 from vlmhb_stages.specs import Decoding, RetryPolicy
+from vlmhb_stages.text import well_formed
 
 _PROBE_S = 5.0  # for /health, /metrics and the description of the model
 _MAX_METRICS = 4 << 20
@@ -130,9 +131,23 @@ class ChatClient:
             outcome = classify.from_exception(error)
         finally:
             exchange.close()
-        if isinstance(outcome, Failure):  # a server may quote the key it refuses
-            return replace(outcome, message=self._endpoint.redact(outcome.message)[:_MAX_MESSAGE])
-        return outcome
+        return self._fit_to_record(outcome)
+
+    def _fit_to_record(self, outcome: Outcome) -> Outcome:
+        """A server may quote the key that it refuses, at any length and in text that no file can hold."""
+        if isinstance(outcome, Failure):
+            message = self._endpoint.redact(well_formed(outcome.message))
+            return replace(outcome, message=message[:_MAX_MESSAGE])
+        hide = self._endpoint.redact_answer
+        reason = outcome.finish_reason and hide(well_formed(outcome.finish_reason))[:_MAX_MESSAGE]
+        text = outcome.text if outcome.text is None else hide(outcome.text)
+        return replace(
+            outcome,
+            text=text,
+            finish_reason=reason,
+            refusal=outcome.refusal and hide(outcome.refusal),
+            adjusted=tuple(well_formed(word)[:_MAX_MESSAGE] for word in outcome.adjusted),
+        )
 
 
 def _adjusted(request: ChatRequest, asking: Asking) -> tuple[str, ...]:

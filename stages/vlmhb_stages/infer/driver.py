@@ -86,6 +86,7 @@ class _Driver:
         self._requests = 0
         self._first_errors: dict[str, str] = {}  # kind -> message
         self._server: dict[str, Any] = {}
+        self._unpaid = 0.0  # what the request could cost at which the budget ended
 
     async def run(self) -> Exit:
         async with beside(self._pulse.beat(self._spec.heartbeat_s), halt=self._halt):
@@ -100,6 +101,7 @@ class _Driver:
         self._warn_of_corrupt(found.own.corrupt)
         clock = self._job.runtime.monotonic
         with (
+            closing(found.own),
             closing(found.others),
             Recorder(self._out, index=found.own.index, tally=self._tally, clock=clock) as recorder,
         ):
@@ -171,7 +173,8 @@ class _Driver:
         """One sample to its record, and what follows from it for the run."""
         try:
             prediction = await answering()
-        except BudgetEnded:
+        except BudgetEnded as end:
+            self._unpaid = end.amount
             self._halt.drain("budget")
             return
         recorder.record(prediction)
@@ -221,10 +224,11 @@ class _Driver:
         tally = self._tally
         message = (
             f"the budget is used up ({self._accounts.in_words}): "
-            f"{tally.skipped} of {tally.planned} samples were not asked"
+            f"{tally.skipped} of {tally.planned} samples were not asked, "
+            f"of which the next could cost up to {self._unpaid:.3g}"
         )
         hint = "raise the budget; the same command asks only those"
-        self._job.events.emit("fatal", code="VHB506", message=message, hint=hint)
+        self._job.events.emit("fatal", code="VHB506", message=message, hint=hint, wanted=self._unpaid)
 
     def _summarise(self) -> None:
         summary = InferSummary(

@@ -14,6 +14,7 @@ from vlmhb_stages.specs import HttpBackend
 
 _IDLE_S = 4.0  # many servers close idle connections after 5 s; being first avoids a race
 _VERSION = re.compile(r"v\d+\w*")
+_LONG_KEY = 16  # characters; those of services have 30 and more
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -54,6 +55,10 @@ class Endpoint:
     def redact(self, text: str) -> str:
         return text.replace(self.secret, "***") if self.secret else text
 
+    def redact_answer(self, text: str) -> str:
+        """Only what can be nothing but the key: a server of one's own may be given a word such as `EMPTY`."""
+        return self.redact(text) if self.secret and len(self.secret) >= _LONG_KEY else text
+
 
 def socket_endpoint(socket: Path) -> Endpoint:
     return Endpoint(name="socket", base="http://localhost/v1", socket=socket)
@@ -68,6 +73,8 @@ def http_endpoint(backend: HttpBackend, *, secret: str | None) -> Endpoint:
         raise ValueError("the base URL must start with http:// or https:// and name a host")
     if url.user is not None:
         raise ValueError("the base URL holds credentials; give them as a secret key instead")
+    if url.query_string or url.fragment:
+        raise ValueError("the base URL ends with a query or a fragment, behind which no path can stand")
     base = str(url) if any(_VERSION.fullmatch(part) for part in url.parts) else f"{url}/{dialect.version}"
     headers = dialect.headers(secret)
     name = url.host if url.explicit_port is None else f"{url.host}:{url.explicit_port}"

@@ -123,7 +123,7 @@ def _fitted(content: bytes, *, max_side: int | None, scale: float, name: str) ->
 
 def _smaller(image: Image.Image, target: Size) -> bytes:
     options: dict[str, Any] = {"icc_profile": image.info.get("icc_profile")}
-    file_format = "JPEG" if image.format == "JPEG" else "PNG"
+    file_format = "JPEG" if image.format in ("JPEG", "MPO") else "PNG"  # MPO: a JPEG with previews inside
     image.draft(None, (2 * target.width, 2 * target.height))  # a JPEG is decoded at no more than it needs
     pixels = _plain(image, file_format=file_format)
     resized = pixels.resize((target.width, target.height), Image.Resampling.LANCZOS)

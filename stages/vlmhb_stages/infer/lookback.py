@@ -39,7 +39,11 @@ async def look_back(job: Job) -> Lookback:
     return Lookback(
         planned=samples.count,
         own=own,
-        others=OtherRecords(_folders(job), files=_cached(job)),
+        others=OtherRecords(
+            _folders(job),
+            files=_cached(job),
+            not_final=("context_overflow",) if job.spec.overflow else (),
+        ),
         guard=guard,
         is_trusted=guard.holds,
     )

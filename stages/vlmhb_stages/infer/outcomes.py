@@ -46,6 +46,7 @@ class Failure:
     retry_after_s: float | None = None
     server: Literal["fine", "gone", "hung"] = "fine"
     sent: bool = True  # False: nothing of it can have reached a server, so nothing is charged
+    begun: bool = False  # a part of an answer came before it, and may be charged
 
     @property
     def is_suspect(self) -> bool:

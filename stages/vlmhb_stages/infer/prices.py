@@ -79,7 +79,8 @@ class Tariff:
         """What it has cost. A request that was refused costs nothing; None: it may have been charged and nobody says
         how much."""
         if not isinstance(outcome, Answer):
-            return 0.0 if not outcome.sent or (outcome.status_code or 0) >= 400 else None
+            was_refused = (outcome.status_code or 0) >= 400 and not outcome.begun
+            return 0.0 if was_refused or not outcome.sent else None
         if outcome.input_tokens is not None:
             self._images.learn(load, tokens=outcome.image_tokens or outcome.input_tokens)
         return cost(outcome, price=self._price, images=len(load.pixels))

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from pydantic import ValidationError
 
-from vlmhb_stages.contracts import Prediction, Sample
+from vlmhb_stages.contracts import Prediction, Sample, Status
 from vlmhb_stages.infer.index import Index, Recorded
 from vlmhb_stages.infer.lines import Fates, RecordLines, hash_of
 from vlmhb_stages.infer.tally import CACHE_MARK, FINAL
@@ -25,6 +25,7 @@ class OwnRecords:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._opened: BinaryIO | None = None
         fates = Fates()
         self.index = Index(fates)
         cut_torn_tail(path)
@@ -45,18 +46,28 @@ class OwnRecords:
         return (recorded.fate.is_final or is_unusable) and self.answers(recorded, request_hash)
 
     def answers(self, recorded: Recorded, request_hash: str) -> bool:
-        with self._path.open("rb") as file:
-            file.seek(recorded.offset)
-            return hash_of(file.readline()) == request_hash
+        if self._opened is None:
+            self._opened = self._path.open("rb")
+        self._opened.seek(recorded.offset)
+        return hash_of(self._opened.readline()) == request_hash
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
 
 class OtherRecords:
     """Final records of other artifacts and of the response cache, by request; 32 bytes of memory for each.
 
     `folders` are infer artifacts (`<fingerprint>/predictions.jsonl`), `files` of the response cache. Where several
-    have the same request, the last one counts, an artifact before the cache."""
+    have the same request, the last one counts, an artifact before the cache. `not_final`: statuses that are tried again
+    here, because more may be done about them than was done there."""
 
-    def __init__(self, folders: Sequence[Path], *, files: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, folders: Sequence[Path], *, files: Sequence[Path] = (), not_final: Sequence[Status] = ()
+    ) -> None:
+        self._final = [status for status in FINAL if status not in not_final]
         self._files = (*files, *(folder / PREDICTIONS for folder in folders))
         self._cached = len(files)
         self._hashes = array("Q")  # the first 64 bits of each
@@ -74,7 +85,10 @@ class OtherRecords:
             lines, base = RecordLines(path, fates=fates), number << _FILE_SHIFT
             for _, request_hash, offset, fate in lines:
                 if fates[fate].is_final:
-                    self._hashes.append(int(request_hash[:16], 16))
+                    try:
+                        self._hashes.append(int(request_hash[:16], 16))
+                    except (ValueError, OverflowError):  # a damaged hash belongs to no request
+                        continue
                     self._places.append(base | offset)
             self.corrupt += lines.corrupt
         hashes, places = np.frombuffer(self._hashes, "u8"), np.frombuffer(self._places, "i8")
@@ -91,7 +105,7 @@ class OtherRecords:
             return None
         for number, offset in self._candidates(request_hash):
             record = self._record_at(number, offset)
-            if record is not None and record.request_hash == request_hash and _may_be_shared(record):
+            if record is not None and record.request_hash == request_hash and self._may_be_shared(record):
                 origin = (record.imported_from or self._files[number].parent.name).removeprefix(CACHE_MARK)
                 own = {
                     "sample_id": sample.sample_id,
@@ -116,6 +130,9 @@ class OtherRecords:
         except ValidationError:
             return None
 
+    def _may_be_shared(self, record: Prediction) -> bool:
+        return record.status in self._final and record.fallback is None and not record.adjusted
+
     def _candidates(self, request_hash: str) -> Iterator[tuple[int, int]]:
         """File number and offset of records with this hash, or one that begins like it; the last one first."""
         wanted, hashes = int(request_hash[:16], 16), self._hashes
@@ -123,7 +140,3 @@ class OtherRecords:
         while at >= 0 and hashes[at] == wanted:
             yield divmod(self._places[at], 1 << _FILE_SHIFT)
             at -= 1
-
-
-def _may_be_shared(record: Prediction) -> bool:
-    return record.status in FINAL and record.fallback is None and not record.adjusted

@@ -27,7 +27,12 @@ class Telemetry:
         self._engine: dict[str, float] = before.engine if before is not None else {}
         self._halt = job.halt
         self._earlier_warmup = before.warmup if before is not None else 0
-        self._warmup = WarmUp(wanted=job.spec.warmup, samples=job.samples, at_once=most_in_flight(job.spec))
+        self._warmup = WarmUp(
+            wanted=job.spec.warmup,
+            samples=job.samples,
+            at_once=most_in_flight(job.spec),
+            halt=job.halt,
+        )
 
     def attempts(self, record: Callable[[Attempt], None]) -> Callable[[Attempt], None]:
         """`record` for every measured request, which is timed here on its way."""

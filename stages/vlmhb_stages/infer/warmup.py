@@ -7,22 +7,26 @@ requests it took.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
 from vlmhb_stages.contracts import Sample
 from vlmhb_stages.infer.budget import BudgetEnded
+from vlmhb_stages.infer.halt import Halt
 from vlmhb_stages.infer.outcomes import Attempt
 from vlmhb_stages.infer.pending import Answerer, Pending
 from vlmhb_stages.infer.samples import read_samples
 
 
 class WarmUp:
-    """`wanted` requests, `at_once` of them in flight. A start that has nothing left to ask warms nothing up."""
+    """`wanted` requests, `at_once` of them in flight. A start that has nothing left to ask warms nothing up.
 
-    def __init__(self, *, wanted: int, samples: Path, at_once: int) -> None:
+    A stop does not wait for them: nobody needs their answers."""
+
+    def __init__(self, *, wanted: int, samples: Path, at_once: int, halt: Halt) -> None:
         self.sent = 0
+        self._halt = halt
         self._wanted = wanted
         self._samples = samples
         self._at_once = at_once
@@ -62,7 +66,7 @@ class WarmUp:
         samples = await asyncio.to_thread(lambda: list(self._first()))
         tasks = [asyncio.create_task(ask(sample)) for sample in islice(cycle(samples), self._wanted)]
         try:
-            await asyncio.gather(*tasks)
+            await self._halt.race(_all(tasks))
         except BudgetEnded:
             return
         finally:
@@ -74,3 +78,7 @@ class WarmUp:
     def _first(self) -> Iterator[Sample]:
         usable = (sample for sample in read_samples(self._samples) if sample.error is None)
         return islice(usable, self._wanted)
+
+
+async def _all(tasks: Sequence[asyncio.Task[None]]) -> None:
+    await asyncio.gather(*tasks)

@@ -27,6 +27,8 @@ def _notes(performance: Performance, timings: Timings) -> Iterator[str]:
         yield (
             f"Only {latency.n} answers were timed: p99 is the slowest of them, and the tail may be anything."
         )
+    if timings.stand_ins:
+        yield f"Times and tokens of fallbacks are in these figures: {_of(timings.stand_ins, timings)}."
     unstreamed = timings.measured - len(timings.ttft)
     if unstreamed and latency is not None:
         yield f"TTFT was not measured for {_of(unstreamed, timings)}: they were not streamed."

@@ -34,6 +34,7 @@ class Timings:
     tokens_from: Counter[str] = field(default_factory=Counter)
     adjusted: Counter[str] = field(default_factory=Counter)
     measured: int = 0
+    stand_ins: int = 0  # of them, answers of a fallback
     imported: int = 0
     failed: int = 0
     kept: int = 0
@@ -50,6 +51,7 @@ class Timings:
             self.failed += record.attempts > 0
             return
         self.measured += 1
+        self.stand_ins += record.fallback is not None
         self.adjusted.update(record.adjusted)
         self._count_tokens(record)
         self._time(record)

@@ -16,10 +16,12 @@ from architectures import BUILDERS, build
 from PIL import Image, ImageDraw
 from vlmhb_models.base import Generation, GenerationRequest, LoadError, Message, Part
 from vlmhb_models.transformers import TransformersModel
+from vlmhb_models.transformers_answer import Growing
 from vlmhb_models.transformers_finish import Finisher
 from vlmhb_models.transformers_load import load
 from vlmhb_models.transformers_prompt import Asked
 from vlmhb_models.transformers_settings import Settings
+from vlmhb_models.transformers_steps import Chooser, NotNumbers, Row, Steering
 
 PARAMS: dict[str, dict[str, Any]] = {
     "donut": {
@@ -102,6 +104,24 @@ def broken(folder: Path) -> str:
     return "loaded"
 
 
+def overflowing() -> list[str]:
+    """What is said of logits that are not numbers at a later token: of an answer that goes on, then of one that has
+    ended."""
+    found = []
+    for limit in (5, 1):
+        answer = Growing(decode=str, ends=frozenset(), limit=limit)
+        chooser = Chooser(GenerationRequest(messages=()))
+        steering = Steering([Row(answer=answer, chooser=chooser)], on_step=lambda: None)
+        steering.choose(None, torch.zeros(1, 3))
+        steering.stop(torch.tensor([[1]]), None)
+        try:
+            steering.choose(None, torch.full((1, 3), float("nan")))
+            found.append("passed")
+        except NotNumbers as error:
+            found.append(str(error))
+    return found
+
+
 def bringing_code(folder: Path) -> dict[str, str]:
     """The same for weights that bring Python code, without and with leave to run it."""
     build("text", folder)
@@ -149,6 +169,7 @@ def main() -> None:
     found: dict[str, Any] = {name: ask(name, folder) for name in BUILDERS}
     found["finished"] = finished(folder)
     found["broken"] = broken(folder / "broken")
+    found["overflowing"] = overflowing()
     found["code"] = bringing_code(folder / "code")
     print(json.dumps(found))
 

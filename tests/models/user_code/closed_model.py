@@ -38,6 +38,8 @@ def answer(question: dict, *, text: str) -> None:
         print("text: hello", flush=True)
     elif text == "array":
         say([1, 2])
+    elif text == "deep":
+        print("[" * 100_000, flush=True)
     elif text == "no id":
         say({"text": "x"})
     elif text == "wrong order":
@@ -50,6 +52,11 @@ def answer(question: dict, *, text: str) -> None:
         say(good)
         print("done in 0.1 s", flush=True)
         sys.stderr.write("noise is out\n")
+    elif text == "endless":
+        say(good)
+        sys.stderr.write("noise is out\n")
+        while True:
+            sys.stdout.write("z" * 65_536)
     elif text == "twice":
         say(good)
         say(good)

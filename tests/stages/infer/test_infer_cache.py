@@ -121,3 +121,28 @@ def test_a_cache_that_is_gone_meanwhile_is_no_fault(bench: Bench) -> None:
     with FaultServer() as server:
         assert bench.run(with_cache(bench, server)) == 0
     assert server.counts == {"s0": 1}
+
+
+def test_a_request_that_was_too_long_is_asked_again_where_more_may_be_done_about_it(bench: Bench) -> None:
+    bench.write_samples(samples(1))
+    with FaultServer() as server:
+        spec = with_cache(bench, server, previous=("/vlmhb/in/previous/f1",))
+        cached(bench, spec, "s0", status="context_overflow", text=None, imported_from=None)
+        folder = bench.root / "in/previous/f1"
+        folder.mkdir(parents=True)
+        (bench.root / "in/cache/aaaa.jsonl").rename(folder / "predictions.jsonl")
+        assert bench.run(spec) == 0
+        assert not server.asked and bench.predictions[0].status == "context_overflow"
+        bench.predictions_path.unlink()
+        assert bench.run(spec.model_copy(update={"overflow": ("drop_oldest_turns",)})) == 0
+    assert server.counts == {"s0": 1} and bench.predictions[0].status == "ok"
+
+
+@pytest.mark.parametrize("damaged", ["g", "-1", "", "0x12"])
+def test_a_damaged_hash_belongs_to_no_request(bench: Bench, damaged: str) -> None:
+    bench.write_samples(samples(1))
+    with FaultServer() as server:
+        spec = with_cache(bench, server)
+        cached(bench, spec, "s0", request_hash=damaged)
+        assert bench.run(spec) == 0
+    assert server.counts == {"s0": 1} and bench.predictions[0].text == "answer to s0"

@@ -202,6 +202,43 @@ def test_gemini_fails_with_a_broken_answer() -> None:
     assert isinstance(outcome, Failure) and outcome.kind == "invalid_response" and "why" in outcome.message
 
 
+@pytest.mark.parametrize(
+    ("dialect", "reason"),
+    [
+        ("openai", "abort"),
+        ("openai", "error"),
+        ("openai", "insufficient_system_resource"),
+        ("gemini", "OTHER"),
+    ],
+)
+def test_an_answer_that_the_server_gave_up_is_none(dialect: Name, reason: str) -> None:
+    """Half a text would be scored as if the model had said so."""
+    openai = {"delta": {"content": "half"}, "message": {"content": "half"}, "finish_reason": reason}
+    gemini = {"content": {"parts": [{"text": "half"}]}, "finishReason": reason}
+    body = json.dumps({"choices": [openai], "candidates": [gemini]})
+    for outcome in (
+        streamed(dialect, f"data: {body}\n"),
+        DIALECTS[dialect].whole(body.encode(), latency_s=1.0),
+    ):
+        assert isinstance(outcome, Failure) and outcome.kind == "invalid_response" and outcome.retryable
+        assert reason in outcome.message
+
+
+def test_an_error_after_a_part_of_the_answer_may_be_charged() -> None:
+    text = {"choices": [{"delta": {"content": "half"}}]}
+    error = {"error": {"code": 429, "message": "enough"}}
+    begun = streamed("openai", f"data: {json.dumps(text)}\n\ndata: {json.dumps(error)}\n")
+    refused = streamed("openai", f"data: {json.dumps(error)}\n")
+    assert isinstance(begun, Failure) and isinstance(refused, Failure)
+    assert (begun.begun, refused.begun) == (True, False)
+
+
+def test_mistral_cuts_at_the_length_of_its_model() -> None:
+    choice = {"message": {"content": "cut"}, "finish_reason": "model_length"}
+    answer = answered(DIALECTS["openai"].whole(json.dumps({"choices": [choice]}).encode(), latency_s=1.0))
+    assert (answer.status, answer.text) == ("truncated", "cut")
+
+
 def test_thoughts_are_tokens_and_no_text() -> None:
     chunks = [
         {"candidates": [{"content": {"parts": [{"text": "hm", "thought": True}]}}]},
@@ -223,6 +260,16 @@ def test_thoughts_are_tokens_and_no_text() -> None:
             "context_overflow",
             False,
         ),
+        (
+            "openai",
+            {"code": 429, "message": "upstream is busy: context window of a minute"},
+            "rate_limited",
+            True,
+        ),
+        ("openai", {"code": 400, "message": "no", "type": "BadRequestError"}, "server_error", False),
+        ("openai", {"code": 502, "message": "provider"}, "invalid_response", True),
+        ("openai", {"code": 400, "message": "context length 9 > 8"}, "context_overflow", False),
+        ("openai", {"code": "server_error", "message": "?"}, "invalid_response", True),
         ("gemini", {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}, "server_error", True),
         ("gemini", {"code": 429, "message": "quota", "status": "RESOURCE_EXHAUSTED"}, "rate_limited", True),
         ("gemini", {"code": 400, "message": "bad", "status": "INVALID_ARGUMENT"}, "server_error", False),

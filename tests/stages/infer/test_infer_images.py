@@ -91,6 +91,13 @@ def test_a_smaller_image_keeps_its_format_and_its_content(
     assert grey.getpixel((10, 25)) < 16 and grey.getpixel((90, 25)) > 239  # type: ignore[operator]
 
 
+def test_a_photo_with_a_preview_inside_stays_a_jpeg(tmp_path: Path) -> None:
+    preview = stripes(width=80, height=40)
+    photo = put(tmp_path, "a.jpg", stripes(), format="MPO", save_all=True, append_images=[preview])
+    found = opened(store(tmp_path, max_side=200).data_url(photo))
+    assert (found.format, found.size) == ("JPEG", (200, 100))
+
+
 def test_scale_is_of_the_side_and_comes_after_the_limit(tmp_path: Path) -> None:
     image = put(tmp_path, "a.png", stripes())
     assert opened(store(tmp_path).data_url(image, scale=0.5)).size == (200, 100)

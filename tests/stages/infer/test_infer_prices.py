@@ -55,6 +55,7 @@ def test_the_cost_of_an_answer(
     [
         (Failure(kind="rate_limited", message="", retryable=True, status_code=429), 0.0),
         (Failure(kind="server_error", message="", retryable=True, status_code=500), 0.0),
+        (Failure(kind="server_error", message="", retryable=True, status_code=500, begun=True), None),
         (Failure(kind="connection", message="", retryable=True, sent=False), 0.0),
         (
             Failure(kind="timeout", message="", retryable=True),

@@ -83,6 +83,9 @@ def test_error_messages(body: bytes, message: str) -> None:
         "prompt is too long: 210000 tokens > 200000 maximum",
         "context overflow",
         "Input is too long for requested model.",
+        "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000",
+        "The input token count (1234567) exceeds the maximum number of tokens allowed (1048575).",
+        "The image item with 5000 tokens exceeds the pre-allocated encoder cache size 4096.",
     ],
 )
 def test_wordings_of_context_overflow(message: str) -> None:
@@ -92,6 +95,29 @@ def test_wordings_of_context_overflow(message: str) -> None:
         "context_overflow",
         False,
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "Could not process image"),
+        (400, "Unable to process input image. Please retry or report in the forum."),
+        (
+            400,
+            "You uploaded an unsupported image. Please make sure your image has of one the following formats",
+        ),
+        (400, "cannot identify image file <_io.BytesIO object>"),
+        (500, "Failed to load image: cannot identify image file"),
+        (400, "messages.0.content.0.image: image exceeds 5 MB maximum: 6291456 bytes > 5242880 bytes"),
+        (400, "At least one of the image dimensions exceed max allowed size: 8000 pixels"),
+        (400, "no such picture (bad_image, 400)"),
+    ],
+)
+def test_wordings_of_an_image_that_is_refused(status: int, message: str) -> None:
+    failure = from_status(
+        status, headers={}, body=json.dumps({"error": {"message": message}}).encode(), now=0
+    )
+    assert (failure.kind, failure.retryable) == ("bad_image", False)
 
 
 def test_a_rate_limit_in_tokens_is_no_overflow() -> None:
@@ -125,6 +151,14 @@ def test_connection_errors_never_show_request_headers() -> None:
 def test_base_urls(url: str, chat: str) -> None:
     endpoint = http_endpoint(HttpBackend(base_url=url), secret=None)
     assert endpoint.dialect.url(endpoint.base, model="m", stream=True) == chat
+
+
+@pytest.mark.parametrize(
+    "url", ["https://h/openai?api-version=2024-10-21", "https://h/v1#top", "ftp://h", "h/v1"]
+)
+def test_what_is_no_base_url(url: str) -> None:
+    with pytest.raises(ValueError, match="the base URL"):
+        http_endpoint(HttpBackend(base_url=url), secret=None)
 
 
 def test_an_endpoint_does_not_show_its_key() -> None:

@@ -17,6 +17,8 @@ from infer_bench import QUICK, Bench, sample, samples
 from infer_faults import FaultServer, hang, status
 from vlmhb_stages.specs import InferSpec
 
+PATIENT = QUICK.model_copy(update={"timeout_first_token_s": 600, "timeout_total_s": 600})
+
 DRIVER = """
 from vlmhb_stages.events import EventWriter
 from vlmhb_stages.infer import run
@@ -244,3 +246,16 @@ def test_progress_is_told_at_most_once_a_second(bench: Bench) -> None:
         later["t"] - earlier["t"] for earlier, later in pairwise(told[:-1])
     ]  # the last one is told in any case
     assert all(gap >= 0.99 for gap in gaps)
+
+
+def test_a_stop_does_not_wait_for_a_warm_up(bench: Bench) -> None:
+    bench.write_samples(samples(4))
+    with FaultServer(everything=hang) as server:
+        reached = at_request(server, 2)
+        driver = start(
+            bench, bench.http(server.base_url, warmup=2, concurrency=2, drain_s=600, retry=PATIENT)
+        )
+        assert reached.wait(60)
+        driver.send_signal(signal.SIGTERM)
+        assert driver.wait(30) == 130
+    assert len(server.asked) == 2 and bench.predictions == [] == bench.attempts

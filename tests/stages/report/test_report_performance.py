@@ -197,6 +197,12 @@ def test_notes_say_what_a_reader_has_to_know() -> None:
     assert found.tokens_from == {"tokenizer": 1, "usage": 9}
 
 
+def test_a_note_says_that_figures_are_of_two_models() -> None:
+    records = [prediction("a", latency_s=1.0), prediction("b", latency_s=9.0, fallback="other-model")]
+    told = "\n".join(figures(*records).notes)
+    assert "Times and tokens of fallbacks are in these figures: 1 of 2 answers." in told
+
+
 def test_enough_streamed_answers_of_one_counter_need_no_note() -> None:
     records = [
         prediction(f"s{i}", latency_s=1.0, ttft_s=0.1, output_tokens=3, tokens_from="usage")

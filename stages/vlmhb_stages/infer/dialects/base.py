@@ -16,6 +16,7 @@ from vlmhb_stages.specs import Decoding
 from vlmhb_stages.text import well_formed
 
 FILTERED = "stopped by the server's content filter"
+_MOST_TOKENS = 10**9  # of one request: more is no count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +116,7 @@ class StreamReading(ABC):
     @property
     def is_answered(self) -> bool:
         """All of the text is there; counts and marks of the end may still follow."""
-        return self._finish is not None
+        return self.finished or self._finish is not None
 
     def feed(self, payload: str, *, now: float) -> None:
         """One payload, arrived at `now` (the clock of `started`)."""
@@ -135,8 +136,8 @@ class StreamReading(ABC):
     def outcome(self) -> Outcome:
         """Call once the stream has ended."""
         if self._failure is not None:
-            return self._failure
-        if not self.finished and self._finish is None:
+            return replace(self._failure, begun=self.has_token)
+        if self._finish is None and not (self.finished and self.has_token):
             return invalid("the stream ended before the answer did")
         first, tokens = self._times.first, self._usage.output
         streamed = not self.is_whole and self._times.was_streamed(end=self._end, tokens=tokens)
@@ -196,7 +197,7 @@ def answer(
 def json_object(text: str | bytes, *, what: str) -> dict[str, Any] | Failure:
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: nested without end
         return invalid(f"{what} is not JSON: {text[:2000]!r}")
     return data if isinstance(data, dict) else invalid(f"{what} is not an object")
 
@@ -206,8 +207,16 @@ def failed(failure: Failure, *, status_code: int = 200) -> Failure:
     return replace(failure, status_code=status_code, message=f"error in a 200: {failure.message}")
 
 
+def broken(reason: str, message: object = None) -> Failure:
+    """An answer whose finish reason says that it was not finished."""
+    return invalid(f"finish reason {reason}: {message or 'the server gave up its answer'}")
+
+
 def count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """A number of tokens; None for what cannot be one. Sums and products of those stay within a float."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= _MOST_TOKENS else None
 
 
 def first_of(items: object) -> dict[str, Any]:

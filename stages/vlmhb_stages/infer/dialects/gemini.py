@@ -15,6 +15,7 @@ from vlmhb_stages.infer.dialects.base import (
     Usage,
     answer,
     as_json,
+    broken,
     count,
     failed,
     first_of,
@@ -81,10 +82,13 @@ class Gemini:
         blocked = _blocked(data)
         if not candidate and not blocked:
             return invalid("the body holds no candidates[0]")
+        finish = _finish(candidate.get("finishReason"))
+        if finish.reason in _BROKEN:
+            return broken(finish.reason, candidate.get("finishMessage"))
         return answer(
             text="".join(str(part["text"]) for part in _texts(candidate) if not part.get("thought")),
             refusal=blocked,
-            finish=_finish(candidate.get("finishReason")),
+            finish=finish,
             usage=_usage(nested(data, "usageMetadata")),
             latency_s=latency_s,
         )
@@ -107,7 +111,7 @@ class GeminiStream(StreamReading):
             self._say(str(part["text"]), now=now, shown=not part.get("thought"), tokens=running)
         finish = _finish(candidate.get("finishReason"))
         if finish.reason in _BROKEN:
-            self._failure = invalid(f"finish reason {finish.reason}: {candidate.get('finishMessage') or ''}")
+            self._failure = broken(finish.reason, candidate.get("finishMessage"))
         elif finish.reason is not None:
             self._finish_with(finish, now=now)
 

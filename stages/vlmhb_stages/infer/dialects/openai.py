@@ -17,6 +17,7 @@ from vlmhb_stages.infer.dialects.base import (
     Usage,
     answer,
     as_json,
+    broken,
     count,
     first_of,
     json_object,
@@ -25,6 +26,9 @@ from vlmhb_stages.infer.dialects.base import (
 from vlmhb_stages.infer.outcomes import Failure, Outcome
 
 _REASONING = ("reasoning_content", "reasoning")
+_CUT = ("length", "model_length")  # the latter of Mistral
+# What ended the answer is no end of it (vLLM, SGLang; Mistral, OpenRouter; DeepSeek).
+_BROKEN = ("abort", "error", "insufficient_system_resource")
 
 
 class OpenAI:
@@ -67,6 +71,10 @@ class OpenAI:
         message = choice.get("message")
         if not isinstance(message, dict):
             return invalid("the body holds no choices[0].message")
+        if not isinstance(message.get("content"), str | list | None):
+            return invalid("choices[0].message.content is no text")
+        if choice.get("finish_reason") in _BROKEN:
+            return broken(choice["finish_reason"])
         return answer(
             text=_as_text(message.get("content")),
             refusal=_as_text(message.get("refusal")),
@@ -94,12 +102,16 @@ class OpenAIStream(StreamReading):
         self._adjusted += _adjusted(chunk)
         choice = first_of(chunk.get("choices"))
         delta = nested(choice, "delta")
+        if not isinstance(delta.get("content"), str | list | None):
+            self._failure = invalid("choices[0].delta.content is no text")
         text, refusal = _as_text(delta.get("content")), _as_text(delta.get("refusal"))
         if text or refusal or delta.get("tool_calls") or any(delta.get(key) for key in _REASONING):
             running = self._usage.output if isinstance(usage, dict) else None
             self._say(text, now=now, tokens=running)
             self._refusal.append(refusal)
-        if choice.get("finish_reason"):
+        if choice.get("finish_reason") in _BROKEN:
+            self._failure = broken(choice["finish_reason"])
+        elif choice.get("finish_reason"):
             self._finish_with(_finish(choice["finish_reason"]), now=now)
 
 
@@ -153,7 +165,7 @@ def _finish(reason: object) -> Finish:
         return Finish(reason=None)
     if reason == "content_filter":
         return Finish(reason=reason, status="refused")
-    return Finish(reason=reason, status="truncated" if reason == "length" else "ok")
+    return Finish(reason=reason, status="truncated" if reason in _CUT else "ok")
 
 
 def _usage(usage: dict[str, Any]) -> Usage:

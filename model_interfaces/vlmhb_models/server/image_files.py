@@ -1,4 +1,4 @@
-"""Gives the images of a request as files, for classes that take paths."""
+"""Gives the images of a request as files, for classes and programs that take paths."""
 
 from __future__ import annotations
 

@@ -187,6 +187,13 @@ def test_targets_are_other_urls_first_each_with_its_own_key(world: World) -> Non
     assert len({target.model_identity for target in targets}) == 3
 
 
+@pytest.mark.parametrize("cells", [{"base_url": "https://mine.example/v1"}, {"api_key": "secret:MINE"}])
+def test_a_key_of_the_row_never_goes_to_other_hosts_of_the_card(world: World, cells: dict[str, str]) -> None:
+    found = world.one("main-api", **cells)
+    assert fallback_targets(found) == ()
+    assert any("fallback_urls of the card are left out" in warning for warning in found.warnings)
+
+
 def test_benchmark_mode_asks_one_at_a_time_and_says_so(world: World) -> None:
     found = world.one("main-api", mode="benchmark", concurrency="8")
     assert "concurrency is not used" in found.warnings[0]

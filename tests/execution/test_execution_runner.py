@@ -20,7 +20,8 @@ from vlmhb.store.hashing import TreeHash
 from vlmhb_stages.contracts import Counts, InferSummary
 from vlmhb_stages.specs import Decoding, RetryPolicy
 
-INPUTS = {"inputs/samples.jsonl": "{}\n", "labels/labels.jsonl": "{}\n", "inputs/media.json": "{}"}
+ROW = '{"sample_id": "s"}\n'  # two evaluations at a time may compare what they were made from
+INPUTS = {"inputs/samples.jsonl": ROW, "labels/labels.jsonl": ROW, "inputs/media.json": "{}"}
 ANSWERS = {
     "predictions.jsonl": "{}\n",
     "summary.json": InferSummary(counts=Counts(planned=1, ok=1, error=0)).model_dump_json(),

@@ -150,6 +150,24 @@ def test_answers_in_between_make_it_patient_again(tmp_path: Path) -> None:
         assert not (folder_of(engine.started[0]) / FAILED).exists()
 
 
+def test_a_link_that_a_model_leaves_leads_no_word_of_ours_elsewhere(tmp_path: Path) -> None:
+    """It may write in the folder of its socket; what it points at there is a path of ours, not of its container."""
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+
+    def start(task: ContainerTask) -> Handle:
+        (folder_of(task) / FAILED).symlink_to(precious)
+        return ScriptedHandle([TaskExit(code=EXIT_LOAD_FAILED, reason="exit")])
+
+    engine = ScriptedEngine({"server": [start]})
+    with server(make_session(tmp_path, engine, clock=ticking(100.0))) as one:
+        for _ in range(3):
+            one.tick()
+        failed = folder_of(engine.started[0]) / FAILED
+        assert failed.read_text().startswith("exit code 3") and not failed.is_symlink()
+    assert precious.read_text() == "mine"
+
+
 def test_a_model_that_cannot_load_is_given_up_at_once_and_for_good(tmp_path: Path) -> None:
     def start(_task: ContainerTask) -> Handle:
         log = next((tmp_path / "workspace" / "cache" / "servers").glob("*.log"))

@@ -133,3 +133,33 @@ def test_the_folder_is_the_workspaces_own_or_a_shared_one(tmp_path: Path) -> Non
     assert ResponseCache.of(tmp_path, env={}).folder == tmp_path / "cache/responses"
     assert ResponseCache.of(tmp_path, env={FOLDER_ENV: ""}).folder == tmp_path / "cache/responses"
     assert ResponseCache.of(tmp_path, env={FOLDER_ENV: str(tmp_path / "s")}).folder == tmp_path / "s"
+
+
+def test_a_link_in_a_shared_folder_leads_nowhere(cache: ResponseCache, tmp_path: Path) -> None:
+    """Who may write there could else have us write into, and open to all, any file of ours."""
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    precious.chmod(0o600)
+    cache.folder.mkdir(parents=True)
+    for target in (precious, tmp_path / "not there yet"):
+        link = cache.file(MODEL)
+        link.symlink_to(target)
+        assert cache.use(MODEL) is None
+        with pytest.raises(OSError, match=r"plain file|symbolic links"):
+            add(cache, journal(tmp_path / "p.jsonl", record(1)))
+        link.unlink()
+    assert (precious.read_text(), precious.stat().st_mode & 0o777) == ("mine", 0o600)
+    assert not (tmp_path / "not there yet").exists()
+
+
+def test_a_pipe_or_a_folder_in_place_of_the_file_holds_nobody_up(
+    cache: ResponseCache, tmp_path: Path
+) -> None:
+    answers = journal(tmp_path / "p.jsonl", record(1))
+    cache.folder.mkdir(parents=True)
+    for make in (os.mkfifo, os.mkdir):
+        make(cache.file(MODEL))
+        assert cache.use(MODEL) is None
+        with pytest.raises(OSError, match="plain file"):
+            add(cache, answers)
+        cache.file(MODEL).rename(tmp_path / make.__name__)

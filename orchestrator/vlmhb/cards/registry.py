@@ -35,7 +35,7 @@ class Registry:
         named = [card for card in self.models if card.name == wanted]
         if not named:
             names = [card.name for card in self.models]
-            hint = name_hint(wanted, names) or "vlmhb models list shows all"
+            hint = name_hint(wanted, names) or "vlmhb models list shows all; --cards FOLDER adds yours"
             raise UnknownName(f"no model '{wanted}'", where=where, hint=hint)
         found = [card for card in named if not framework or same_framework(card.framework, framework)]
         if len(found) > 1:
@@ -55,7 +55,7 @@ class Registry:
         named = [card for card in self.benchmarks if card.name == wanted]
         if not named:
             names = [card.name for card in self.benchmarks]
-            hint = name_hint(wanted, names) or "vlmhb benchmarks list shows all"
+            hint = name_hint(wanted, names) or "vlmhb benchmarks list shows all; --cards FOLDER adds yours"
             raise UnknownName(f"no benchmark '{wanted}'", where=where, hint=hint)
         found = [card for card in named if task is None or has_task(card, task)]
         if len(found) == 1:

@@ -44,6 +44,9 @@ def find_serving(problems: Problems, *, model: ModelCard, sources: Sources) -> S
     rate = found.attempt(lambda: rate_of(row.rate_limit, where=found.where("rate_limit")))
     for card in (model, *fallbacks):
         found.attempt(partial(_check_urls, card))
+    if model.fallback_urls and (row.base_url is not None or row.api_key is not None):
+        what = "fallback_urls of the card are left out, because the row has a base_url or api_key of its own"
+        problems.warnings.append(f"{row.place}: {what}")
     if found.errors:
         raise ErrorList(found.errors)
     return Serving(

@@ -61,9 +61,8 @@ class KnownAnswers:
         summary = read_json(artifact.out / "summary.json")
         cached = InferSummary.model_validate(summary).cached if summary else 0
         if cached:
-            tell(
-                f"{self._evaluation_id} infer: {cached} answer{'' if cached == 1 else 's'} came from the response cache"
-            )
+            answers = "answer" if cached == 1 else "answers"
+            tell(f"{self._evaluation_id} infer: {cached} {answers} came from the response cache")
         if self._cache is None:
             return
         try:

@@ -11,6 +11,7 @@ from typing import Any
 from vlmhb.engines.base import ContainerTask, Handle, TaskExit
 from vlmhb.execution import server_log
 from vlmhb.execution.session import Session
+from vlmhb.store.files import write_atomic
 
 EXIT_LOAD_FAILED = 3
 MAX_IDLE_RESTARTS = 4  # restarts without a single answer in between
@@ -166,7 +167,9 @@ class Replica:
     def _give_up(self, reason: str) -> None:
         self._given_up = True
         told = (reason, server_log.last_words(self.plan.log), f"log {self.plan.log}")
-        (self.plan.folder / FAILED).write_text("; ".join(part for part in told if part))
+        text = "; ".join(part for part in told if part)
+        # by a rename: the model may write in this folder, and a link that it left must not lead us elsewhere
+        write_atomic(self.plan.folder / FAILED, text.encode())
 
 
 def facts_of(replicas: list[Replica]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def fallback_targets(evaluation: ResolvedEvaluation) -> tuple[Target, ...]:
             price=evaluation.price,
             rate=evaluation.rate,
         )
-        for url in evaluation.model.fallback_urls
+        for url in _own_urls(evaluation)
     ]
     prices = dict(enumerate(evaluation.fallback_prices, start=1))
     others = [
@@ -52,6 +52,12 @@ def secret_references(evaluation: ResolvedEvaluation) -> dict[str, str]:
     found = {name: evaluation.api_key}
     found |= {f"{name}_{n}": card.api_key for n, card in enumerate(evaluation.fallbacks, start=1)}
     return {file: reference for file, reference in found.items() if reference is not None}
+
+
+def _own_urls(evaluation: ResolvedEvaluation) -> tuple[str, ...]:
+    """None where the row names a server or a key of its own: that key is not for the card's hosts."""
+    row = evaluation.row
+    return evaluation.model.fallback_urls if row.base_url is None and row.api_key is None else ()
 
 
 def _urls(card: ModelCard) -> tuple[str, ...]:

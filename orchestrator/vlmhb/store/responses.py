@@ -7,12 +7,14 @@ may see it grow.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import ValidationError
 from vlmhb_stages.contracts import Prediction
@@ -46,6 +48,8 @@ class ResponseCache:
     def use(self, model_identity: str) -> Path | None:
         """The file of that model, if there is one; it counts as used now."""
         path = self.file(model_identity)
+        if not _is_plain(path):
+            return None
         try:
             os.utime(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -63,10 +67,10 @@ class ResponseCache:
         path = self.file(model_identity)
         self.folder.mkdir(parents=True, exist_ok=True)
         with ArtifactLock(path.with_suffix(".lock")):
-            known = set(_hashes(path))
             added = 0
-            with path.open("ab") as file:
+            with _appended(path) as file:
                 _cut_torn_tail(path)
+                known = set(_hashes(path))
                 for record in _new(predictions, known=known):
                     line = record.model_copy(update={"imported_from": f"{ORIGIN}{fingerprint}"})
                     file.write(line.model_dump_json().encode() + b"\n")
@@ -91,6 +95,19 @@ class ResponseCache:
                 return
             path.unlink(missing_ok=True)
             left -= size
+
+
+def _is_plain(path: Path) -> bool:
+    """Others may write in a shared folder: nobody's link leads us to another file, and no pipe holds us up."""
+    return path.is_file() and not path.is_symlink()
+
+
+def _appended(path: Path) -> BinaryIO:
+    """Raises `OSError` for what is no plain file, before anything of it is touched."""
+    if path.exists() and not _is_plain(path):
+        raise FileExistsError(errno.EEXIST, f"{path.name} is not a plain file")
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o644), "ab")
 
 
 def _hashes(path: Path) -> Iterator[bytes]:

@@ -6,11 +6,11 @@ One dictionary of bytes to integers and one array: about 150 MB for a million sa
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from vlmhb_stages.infer.lines import Fates
-from vlmhb_stages.infer.samples import BadSamples
+from vlmhb_stages.infer.lines import Fates, Found
+from vlmhb_stages.infer.samples import BadSamples, SampleKey
 from vlmhb_stages.infer.tally import Fate
 
 _FATE_BITS = 10  # fewer fates exist than 1,024
@@ -20,56 +20,86 @@ _MISSING = -1
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One record, without its text: where it stands, and what became of the sample. `packed` is both in a number."""
+    """One record, without its text: where it stands, and what became of the sample."""
 
-    packed: int
     offset: int
     fate: Fate
 
 
+@dataclass(frozen=True, slots=True)
+class OpenSample:
+    """A sample that needs more than a look at its id. `number` from 1 and `offset`: its line in samples.jsonl."""
+
+    offset: int
+    number: int
+    recorded: Recorded | None
+
+
+class OpenSamples:
+    """In planned order; 24 bytes each."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._triples = array("q")
+
+    def add(self, offset: int, number: int, place: int) -> None:
+        self._triples.extend((offset, number, place))
+
+    def of(self, *, with_record: bool) -> Iterator[OpenSample]:
+        """Those without a record by now that had one before, or had none."""
+        triples = self._triples
+        for i in range(0, len(triples), 3):
+            number, place = triples[i + 1], triples[i + 2]
+            if (place != _MISSING) == with_record and not self._index.has_record(number - 1):
+                recorded = self._index.recorded(place) if with_record else None
+                yield OpenSample(triples[i], number, recorded)
+
+
 class Index:
-    """Feed it every recorded line in order (`found`: the last one wins), then every sample in order (`claim`)."""
+    """Feed it every recorded line in order (`load`: the last one wins), then every sample in order (`claim`)."""
 
     def __init__(self, fates: Fates) -> None:
         self.fates = fates
-        self._final = fates.final
+        self.kept: dict[Fate, int] = {}  # how many samples `claim` has kept the record of
         self._places: dict[bytes, int] = {}  # offset and fate of a record, or, once claimed, -1 - position
         self._offsets = array("q")  # by position
 
-    def found(self, key: bytes, *, offset: int, fate: int) -> None:
-        self._places[key] = offset << _FATE_BITS | fate
+    def load(self, lines: Iterable[Found]) -> int:
+        """How many records there are."""
+        places = self._places
+        for key, _, offset, fate in lines:
+            places[key] = offset << _FATE_BITS | fate
+        return len(places)
 
-    def claim(self, key: bytes) -> Recorded | None:
-        """The record that is there for the next sample. Raises `BadSamples` for an id that was there before.
+    def claim(self, keys: Iterable[SampleKey], *, is_trusted: bool) -> OpenSamples:
+        """Those that are left to be looked at or asked. Raises `BadSamples` for an id that is there twice.
 
-        It is used only after `place`."""
-        place = self._places.get(key)
-        if place is not None and place < 0:
-            raise BadSamples(f"sample_id {key.decode()!r} is not unique")
-        self._places[key] = -1 - len(self._offsets)
-        self._offsets.append(_MISSING)
-        return self.recorded(place) if place is not None else None
+        With `is_trusted`, a record that asking again would not change is kept unseen: the way of a million samples,
+        hence one loop without calls."""
+        places, offsets, final = self._places, self._offsets, self.fates.final
+        open_samples, kept = OpenSamples(self), [0] * len(final)
+        for position, (key, offset) in enumerate(keys):
+            place = places.get(key)
+            places[key] = -1 - position
+            if place is None:
+                place = _MISSING
+            elif place < 0:
+                raise BadSamples(f"sample_id {key.decode()!r} is not unique")
+            elif is_trusted and final[fate := place & _FATE_MASK]:
+                offsets.append(place >> _FATE_BITS)
+                kept[fate] += 1
+                continue
+            offsets.append(_MISSING)
+            open_samples.add(offset, position + 1, place)
+        self.kept = {self.fates[fate]: count for fate, count in enumerate(kept) if count}
+        return open_samples
 
-    def recorded(self, packed: int) -> Recorded:
-        return Recorded(packed, packed >> _FATE_BITS, self.fates[packed & _FATE_MASK])
+    def recorded(self, place: int) -> Recorded:
+        return Recorded(place >> _FATE_BITS, self.fates[place & _FATE_MASK])
 
     def place(self, key: bytes, offset: int) -> None:
         """The record of a claimed sample stands at `offset` from now on."""
         self._offsets[-1 - self._places[key]] = offset
-
-    def keep_next(self, key: bytes) -> int | None:
-        """`claim` and `place` in one for a sample whose record is final, at a million samples a second; gives the
-        number of its fate. None, and nothing done, for any other sample."""
-        place = self._places.get(key, _MISSING)
-        if place < 0 or not self._final[fate := place & _FATE_MASK]:
-            return None
-        self._places[key] = -1 - len(self._offsets)
-        self._offsets.append(place >> _FATE_BITS)
-        return fate
-
-    @property
-    def claimed(self) -> int:
-        return len(self._offsets)
 
     def has_record(self, position: int) -> bool:
         return self._offsets[position] != _MISSING

@@ -8,21 +8,22 @@ from pathlib import Path
 
 from vlmhb_stages import paths
 from vlmhb_stages.infer.guard import Guard
+from vlmhb_stages.infer.index import OpenSamples
 from vlmhb_stages.infer.job import Job
 from vlmhb_stages.infer.resume import PREDICTIONS, OtherRecords, OwnRecords
-from vlmhb_stages.infer.samples import survey
+from vlmhb_stages.infer.samples import read_keys, survey
 from vlmhb_stages.specs import InferSpec
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lookback:
-    """`is_trusted`: own records answer the requests of today for sure."""
+    """`open_samples`: those whose own record, if there is one, may not be kept unseen."""
 
     planned: int
     own: OwnRecords
+    open_samples: OpenSamples
     others: OtherRecords
     guard: Guard
-    is_trusted: bool
 
 
 async def look_back(job: Job) -> Lookback:
@@ -39,13 +40,13 @@ async def look_back(job: Job) -> Lookback:
     return Lookback(
         planned=samples.count,
         own=own,
+        open_samples=await asyncio.to_thread(own.index.claim, read_keys(job.samples), is_trusted=guard.holds),
         others=OtherRecords(
             _folders(job),
             files=_cached(job),
             not_final=("context_overflow",) if job.spec.overflow else (),
         ),
         guard=guard,
-        is_trusted=guard.holds,
     )
 
 

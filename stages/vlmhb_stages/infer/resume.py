@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from vlmhb_stages.contracts import Prediction, Sample, Status
 from vlmhb_stages.infer.index import Index, Recorded
 from vlmhb_stages.infer.lines import Fates, RecordLines, hash_of
+from vlmhb_stages.infer.pending import Pending
 from vlmhb_stages.infer.tally import CACHE_MARK, FINAL
 from vlmhb_stages.journal import cut_torn_tail
 
@@ -29,21 +30,18 @@ class OwnRecords:
         fates = Fates()
         self.index = Index(fates)
         cut_torn_tail(path)
-        lines, found = RecordLines(path, fates=fates), self.index.found
-        count = 0
-        for key, _, offset, fate in lines:
-            found(key, offset=offset, fate=fate)
-            count += 1
+        lines = RecordLines(path, fates=fates)
+        self.is_empty = self.index.load(lines) == 0
         self.corrupt = lines.corrupt
-        self.is_empty = count == 0
 
-    def holds(self, recorded: Recorded, sample: Sample, *, request_hash: str) -> bool:
+    def holds(self, recorded: Recorded, pending: Pending) -> bool:
         """Whether the record is to be kept: it answers this very request, and asking again would change nothing.
 
         An answer is kept while its request is the same, and so is the verdict that the input is unusable. Every
         other error is tried again: it costs nothing that the user did not ask for by resuming."""
-        is_unusable = sample.error is not None and recorded.fate.error == sample.error.kind
-        return (recorded.fate.is_final or is_unusable) and self.answers(recorded, request_hash)
+        unusable = pending.sample.error
+        is_verdict = unusable is not None and recorded.fate.error == unusable.kind
+        return (recorded.fate.is_final or is_verdict) and self.answers(recorded, pending.request_hash)
 
     def answers(self, recorded: Recorded, request_hash: str) -> bool:
         if self._opened is None:

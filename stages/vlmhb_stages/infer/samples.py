@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -20,18 +21,11 @@ class BadSamples(Exception):
     """`samples.jsonl` breaks the contract; the message names the line."""
 
 
-@dataclass(slots=True)
-class SampleLine:
-    """`key`: the sample's id in UTF-8. `offset` in the file, `number` from 1."""
+class SampleKey(NamedTuple):
+    """A sample's id in UTF-8, and where its line begins."""
 
     key: bytes
-    content: bytes
     offset: int
-    number: int
-
-    def parse(self) -> Sample:
-        """Raises `BadSamples`."""
-        return _parsed(self.content, number=self.number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,19 +38,19 @@ class SamplesFile:
 
 def read_samples(path: Path) -> Iterator[Sample]:
     """In file order. Raises `BadSamples`."""
-    for line in read_lines(path):
-        yield line.parse()
+    with path.open("rb") as file:
+        for number, content in enumerate(file, start=1):
+            yield parsed(content, number=number)
 
 
-def read_lines(path: Path) -> Iterator[SampleLine]:
+def read_keys(path: Path) -> Iterator[SampleKey]:
     """In file order. A line that does not begin as prepare writes it is parsed in full. Raises `BadSamples`."""
-    offset = number = 0
+    offset, head_of, make = 0, _HEAD.match, SampleKey._make
     with path.open("rb", buffering=_BLOCK) as file:
-        for content in file:
-            number += 1
-            head = _HEAD.match(content)
-            key = head[1] if head is not None else _parsed(content, number=number).sample_id.encode()
-            yield SampleLine(key, content, offset, number)
+        for number, content in enumerate(file, start=1):
+            head = head_of(content)
+            key = head[1] if head is not None else parsed(content, number=number).sample_id.encode()
+            yield make((key, offset))
             offset += len(content)
 
 
@@ -74,7 +68,8 @@ def survey(path: Path) -> SamplesFile:
     return SamplesFile(count=count + (last != b"\n"), sha256=digest.hexdigest())
 
 
-def _parsed(content: bytes, *, number: int) -> Sample:
+def parsed(content: bytes, *, number: int) -> Sample:
+    """Raises `BadSamples`, which names the line."""
     try:
         return Sample.model_validate_json(content)
     except ValidationError as error:

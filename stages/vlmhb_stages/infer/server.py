@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from vlmhb_stages.infer.runtime import Runtime
 from vlmhb_stages.infer.turnstile import Turnstile
 
 _POLL_S = 0.2
+_MOST_WORDS = 8192  # bytes of what the host says of a server that it has given up
 _RESTART_S = 30.0  # how long a hung server may take to be replaced before a healthy old one is believed again
 
 
@@ -79,11 +81,9 @@ class OwnServer:
         return self._socket.exists() and await self._healthy()
 
     def _give_up_after(self, waited: float) -> None:
-        failed = self._socket.with_name("failed")
-        if failed.exists():
-            raise ServerGone(
-                failed.read_text(encoding="utf-8", errors="replace").strip() or "given up by the host"
-            )
+        failed = _said(self._socket.with_name("failed"))
+        if failed is not None:
+            raise ServerGone(failed.strip() or "given up by the host")
         if waited >= self._wait_s:
             raise ServerGone(f"no healthy model server in {self._wait_s:g} s")
 
@@ -93,3 +93,13 @@ class OwnServer:
         except OSError:
             return None
         return stat.st_ino, stat.st_ctime_ns
+
+
+def _said(path: Path) -> str | None:
+    """The words in a plain file. The model may write in its folder as well: its link could lead to a key of ours."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(_MOST_WORDS).decode("utf-8", "replace")
+    except OSError:
+        return None

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from vlmhb_stages.contracts import Prediction, SampleError
 from vlmhb_stages.infer import lines as lines_module
 from vlmhb_stages.infer.canonical import make_canonical
-from vlmhb_stages.infer.index import Index
-from vlmhb_stages.infer.lines import Fates, RecordLines, hash_of
+from vlmhb_stages.infer.index import Index, OpenSample, Recorded
+from vlmhb_stages.infer.lines import Fates, Found, RecordLines, hash_of
 from vlmhb_stages.infer.resume import OwnRecords
-from vlmhb_stages.infer.samples import BadSamples
+from vlmhb_stages.infer.samples import BadSamples, SampleKey
 from vlmhb_stages.infer.tally import Fate
 from vlmhb_stages.journal import scan
 
@@ -106,11 +106,10 @@ def test_the_last_valid_line_of_each_sample_wins_and_the_torn_tail_is_cut(
     own = OwnRecords(path)
     assert path.read_bytes() == content[: content.rfind(b"\n") + 1]
     last = {key: (offset, fate) for key, _, offset, fate in slowly(path)[0]}
-    for key, (offset, fate) in last.items():
-        claimed = own.index.claim(key)
-        assert claimed is not None and (claimed.offset, claimed.fate) == (offset, fate)
-        with pytest.raises(BadSamples):
-            own.index.claim(key)
+    assert own.is_empty == (not last)
+    keys = [SampleKey(key, number) for number, key in enumerate(last)]
+    found = [one.recorded for one in own.index.claim(keys, is_trusted=False).of(with_record=True)]
+    assert [(one.offset, one.fate) for one in found if one] == list(last.values())
 
 
 @pytest.mark.parametrize("status", ["ok", "truncated"])
@@ -162,7 +161,8 @@ def test_a_broken_line_is_corrupt_from_then_on(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"of b", b"of\tb"))
     assert make_canonical(path, lambda: iter(offsets), known_from=1 << 40) == 1
     own = OwnRecords(path)
-    assert (own.corrupt, own.index.claim(b"b")) == (1, None)
+    open_samples = own.index.claim([SampleKey(b"a", 0), SampleKey(b"b", 9)], is_trusted=True)
+    assert (own.corrupt, [one.offset for one in open_samples.of(with_record=False)]) == (1, [9])
 
 
 def test_a_journal_in_order_is_left_alone(tmp_path: Path) -> None:
@@ -175,24 +175,32 @@ def test_a_journal_in_order_is_left_alone(tmp_path: Path) -> None:
     assert path.stat().st_size < before.st_size
 
 
-def test_samples_are_claimed_in_order_and_records_are_placed(tmp_path: Path) -> None:
+def test_samples_are_claimed_in_order_and_records_are_placed() -> None:
     fates = Fates()
-    final = fates.number(Fate(status="ok"))
-    failed = fates.number(Fate(status="error", error="timeout"))
-    index = Index(fates)
-    index.found(b"a", offset=10, fate=failed)
-    index.found(b"a", offset=20, fate=final)
-    index.found(b"b", offset=30, fate=failed)
-    assert index.keep_next(b"a") == final
-    assert index.keep_next(b"b") is None
-    recorded = index.claim(b"b")
-    assert recorded is not None and (recorded.offset, recorded.fate.error) == (30, "timeout")
-    assert index.recorded(recorded.packed) == recorded
-    assert index.claim(b"c") is None
-    assert [index.has_record(number) for number in range(3)] == [True, False, False] and not index.is_full
-    index.place(b"c", 50)
-    index.place(b"b", 60)
-    assert list(index.offsets()) == [20, 60, 50] and index.is_full
-    with pytest.raises(BadSamples, match="'a' is not unique"):
-        index.claim(b"a")
-    assert index.keep_next(b"a") is None
+    answered, failed = Fate(status="ok"), Fate(status="error", error="timeout")
+    final, retryable = fates.number(answered), fates.number(failed)
+
+    def index() -> Index:
+        made = Index(fates)
+        records = [(b"a", 10, retryable), (b"a", 20, final), (b"b", 30, retryable), (b"gone", 40, final)]
+        assert made.load(Found(key, b"0" * 64, offset, fate) for key, offset, fate in records) == 3
+        return made
+
+    keys = [SampleKey(b"a", 0), SampleKey(b"b", 100), SampleKey(b"c", 200)]
+    trusted = index()
+    open_samples = trusted.claim(keys, is_trusted=True)
+    assert trusted.kept == {answered: 1}
+    assert list(open_samples.of(with_record=False)) == [OpenSample(200, 3, None)]
+    assert list(open_samples.of(with_record=True)) == [OpenSample(100, 2, Recorded(30, failed))]
+    assert not trusted.is_full
+    trusted.place(b"c", 50)
+    trusted.place(b"b", 60)
+    assert list(trusted.offsets()) == [20, 60, 50] and trusted.is_full
+    assert not [*open_samples.of(with_record=False), *open_samples.of(with_record=True)]
+
+    doubted = index()
+    assert [one.number for one in doubted.claim(keys, is_trusted=False).of(with_record=True)] == [1, 2]
+    assert not doubted.kept
+    for is_trusted in (True, False):
+        with pytest.raises(BadSamples, match="'a' is not unique"):
+            index().claim([*keys, keys[0]], is_trusted=is_trusted)

@@ -112,6 +112,15 @@ def test_a_server_that_the_host_has_given_up_is_not_waited_for(bench: Bench) -> 
     assert fast.naps == []
 
 
+def test_a_link_to_a_key_beside_the_socket_is_not_read_out(bench: Bench) -> None:
+    bench.write_samples(samples(1))
+    (bench.root / "secrets" / "key").write_text("sk-canary")
+    (bench.root / "sock/0/failed").symlink_to(bench.root / "secrets" / "key")
+    assert bench.run(bench.own(), runtime=SpedUp().runtime()) == 3
+    assert "canary" not in (bench.root / "out/events.jsonl").read_text()
+    assert "20 s" in bench.events("fatal")[0]["message"]
+
+
 def test_given_up_in_the_middle_of_waiting(bench: Bench) -> None:
     bench.write_samples(samples(2))
 

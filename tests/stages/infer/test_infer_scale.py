@@ -13,6 +13,7 @@ from aiohttp import web
 from infer_bench import Bench, sample
 from infer_faults import Asked, FaultServer, Handler, proper, status
 from vlmhb_stages.contracts import Prediction, Sample
+from vlmhb_stages.infer import feed as feed_module
 from vlmhb_stages.infer import guard as guard_module
 from vlmhb_stages.infer import samples as samples_module
 from vlmhb_stages.infer.guard import Guard
@@ -70,13 +71,13 @@ def test_nothing_of_a_record_that_is_known_to_fit_is_parsed(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parsed: list[int] = []
-    parse = samples_module._parsed
+    parse = samples_module.parsed
 
     def counted(content: bytes, *, number: int) -> Sample:
         parsed.append(number)
         return parse(content, number=number)
 
-    monkeypatch.setattr(samples_module, "_parsed", counted)
+    monkeypatch.setattr(feed_module, "parsed", counted)
     with FaultServer() as server:
         spec = bench.http(server.base_url)
         recorded(bench, spec, count=30, open_=2)

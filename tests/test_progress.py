@@ -112,6 +112,13 @@ def test_rate_of_a_resumed_stage_starts_at_what_was_there() -> None:
     assert (reading.rate, reading.eta_s) == (2.0, 40.0)
 
 
+def test_records_that_are_taken_over_in_mid_run_count_as_no_speed() -> None:
+    meter = Meter()
+    meter.read(Counted(done=0, asked=0, total=1000), now=0)
+    reading = meter.read(Counted(done=910, asked=10, total=1000), now=10)
+    assert (reading.rate, reading.eta_s) == (1.0, 90.0)
+
+
 def test_rate_follows_the_last_minute() -> None:
     meter = Meter()
     meter.read(Counted(done=0, total=10_000), now=0)

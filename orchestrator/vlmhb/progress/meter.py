@@ -25,17 +25,17 @@ class Meter:
     """The rate of about the last minute. What a resumed stage starts with counts as done, not as speed."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque()  # time, done
+        self._seen: deque[tuple[float, int]] = deque()  # time, asked (done, where that is not told)
 
     def read(self, counted: Counted, *, now: float) -> Reading:
-        done = counted.done
+        done = counted.done if counted.asked is None else counted.asked
         if self._seen and done < self._seen[-1][1]:  # the stage was started again
             self._seen.clear()
         self._seen.append((now, done))
         while len(self._seen) > 2 and self._seen[1][0] <= now - WINDOW_S:
             self._seen.popleft()
         rate = self._rate()
-        eta = (counted.total - done) / rate if rate and counted.total > 0 else None
+        eta = (counted.total - counted.done) / rate if rate and counted.total > 0 else None
         return Reading(counted=counted, rate=rate, eta_s=eta)
 
     def _rate(self) -> float | None:

@@ -13,6 +13,7 @@ class Counted:
     """How far one stage is. Samples are counted; `total` 0 = not known yet. `cost` is None without prices."""
 
     done: int = 0
+    asked: int | None = None  # of them by this start: what was recorded before, or lent, took no time
     total: int = 0
     ok: int = 0
     error: int = 0
@@ -28,8 +29,10 @@ class Counted:
             key: _number(event.get(key)) for key in ("done", "total", "ok", "error", "skipped", "retries")
         }
         in_flight, cost = _number(event.get("in_flight")), _number(event.get("cost"))
+        asked = _number(event.get("asked"))
         return Counted(
             **{key: int(value or 0) for key, value in whole.items()},
+            asked=None if asked is None else int(asked),
             in_flight=None if in_flight is None else int(in_flight),
             cost=cost,
         )

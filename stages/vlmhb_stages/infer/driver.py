@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
@@ -34,6 +35,8 @@ from vlmhb_stages.signals import stop_signals
 from vlmhb_stages.specs import InferSpec
 
 SUMMARY = "summary.json"
+_REFUSED = re.compile(r"HTTP 40[123]:")  # no key, no money, no leave: a verdict on us, not on the request
+_REFUSALS = 3  # in a row, from the first request on
 
 
 def run(
@@ -86,6 +89,8 @@ class _Driver:
         self._requests = 0
         self._first_errors: dict[str, str] = {}  # kind -> message
         self._server: dict[str, Any] = {}
+        self._asked = 0  # samples of this start
+        self._refusals = 0
         self._unpaid = 0.0  # what the request could cost at which the budget ended
 
     async def run(self) -> Exit:
@@ -133,7 +138,9 @@ class _Driver:
             Pool(limit=limit, halt=self._halt) as pool,
             Ahead(answerer, depth=depth_for(limit)) as ahead,
         ):
-            self._pulse.gauges = Gauges(in_flight=lambda: pool.in_flight, cost=self._accounts.shown)
+            self._pulse.gauges = Gauges(
+                in_flight=lambda: pool.in_flight, cost=self._accounts.shown, asked=lambda: self._asked
+            )
             self._pulse.progress()
 
             async def ask(pending: Pending) -> None:
@@ -178,11 +185,18 @@ class _Driver:
             self._halt.drain("budget")
             return
         recorder.record(prediction)
+        self._asked += 1
         self._pulse.progress()
         if prediction.error is not None:
             self._tell_first(prediction.sample_id, prediction.error)
-            if self._policy.is_exceeded(self._tally):
+            self._refusals += _REFUSED.match(prediction.error.message) is not None
+            if self._policy.is_exceeded(self._tally) or self._is_refused:
                 self._halt.drain("errors")
+
+    @property
+    def _is_refused(self) -> bool:
+        """The server wants no request of ours, whatever it holds: a wrong key would cost every sample an error."""
+        return self._refusals == self._asked >= _REFUSALS
 
     def _tell_first(self, sample_id: str, error: SampleError) -> None:
         """The first error of each kind at once and in words; all of them are in the records."""
@@ -218,6 +232,8 @@ class _Driver:
         if self._first_errors:
             message += f"; the first: {next(iter(self._first_errors.values()))[:500]}"
         hint = f"attempts.jsonl has every error; error_policy is {self._spec.error_policy}"
+        if self._is_refused:
+            hint = "check the API key and the account; the same command continues"
         self._job.events.emit("fatal", code="VHB501", message=message, hint=hint)
 
     def _tell_of_budget(self) -> None:

@@ -21,6 +21,9 @@ class Gauges:
 
     in_flight: Callable[[], int] = lambda: 0
     cost: Callable[[], float | None] = lambda: None
+    asked: Callable[[], int] = lambda: (
+        0
+    )  # samples that were really asked: the rest was recorded before, or lent
 
 
 class Pulse:
@@ -46,6 +49,7 @@ class Pulse:
             "progress",
             done=self._tally.done,
             total=counts.planned,
+            asked=self.gauges.asked(),
             ok=counts.ok,
             error=counts.error,
             skipped=counts.skipped,

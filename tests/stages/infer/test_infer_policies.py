@@ -33,3 +33,25 @@ def test_under_load(bench: Bench, policy: str, code: int, errors: int) -> None:
         assert bench.run(bench.http(server.base_url, error_policy=policy, concurrency=CONCURRENCY)) == 0
     assert len(server.asked) == asked + SAMPLES - asked + len(failed)  # the rest, and the failed ones again
     assert {record.status for record in bench.predictions} == {"ok"}
+
+
+@pytest.mark.parametrize("code", [401, 402, 403])
+def test_a_server_that_refuses_us_is_not_asked_for_every_sample(bench: Bench, code: int) -> None:
+    bench.write_samples(samples(100))
+    with FaultServer(everything=status(code, "who are you?")) as server:
+        spec = bench.http(server.base_url, error_policy="continue", concurrency=1)
+        assert bench.run(spec) == 4
+        assert len(server.asked) == 3
+        (fatal,) = bench.events("fatal")
+        assert f"HTTP {code}: who are you?" in fatal["message"] and "API key" in fatal["hint"]
+        server.everything = None
+        assert bench.run(spec) == 0
+    assert {record.status for record in bench.predictions} == {"ok"}
+
+
+def test_a_refusal_of_single_samples_is_theirs(bench: Bench) -> None:
+    bench.write_samples(samples(20))
+    refused = {f"s{number}": status(403, "moderated") for number in (1, 2, 3, 4, 5)}
+    with FaultServer(always=refused) as server:
+        assert bench.run(bench.http(server.base_url, error_policy="continue", concurrency=1)) == 0
+    assert sum(record.status == "error" for record in bench.predictions) == 5

@@ -74,8 +74,9 @@ def test_every_list_is_a_table_in_a_pipe_and_json_when_asked(group: str) -> None
 @pytest.mark.parametrize("group", ["models", "benchmarks", "metrics"])
 def test_whatever_is_listed_can_be_shown(group: str) -> None:
     for value in json.loads(vlmhb(group, "list", "--json").stdout):
-        task = ["--task", value["task"]] if group == "benchmarks" else []
-        shown = vlmhb(group, "show", value["name"], "--json", *task)
+        which = {"benchmarks": "task", "models": "framework"}.get(group)
+        one = [f"--{which}", value[which]] if which else []
+        shown = vlmhb(group, "show", value["name"], "--json", *one)
         assert json.loads(shown.stdout)["name"] == value["name"], shown.exception
 
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from vlmhb import application
 from vlmhb.application import Result
 from vlmhb.cli.app import app
+from vlmhb.contracts import RunConfig
 from vlmhb.errors import BadValue, ErrorList, ExitCode, Interrupted, StageFailed, VlmhbError
 from vlmhb.outcomes import Outcome
 
@@ -23,6 +24,8 @@ class Nothing:
     chains = ()
     sealed = None
     run_id = "my-1"
+    prices = None
+    config = RunConfig(path=Path("my.csv"), rows=())
     engine = type("E", (), {"name": "docker", "isolation": "container"})
 
 

@@ -10,11 +10,17 @@ from collections.abc import Iterator
 from typing import Literal
 
 import pytest
+from hypothesis import settings
 from vlmhb.engines.container import ContainerEngine
 from vlmhb.engines.detect import detect
 from vlmhb.engines.doctor import cgroup_kind
 
 pytest_plugins = ["e2e_fixtures"]
+
+settings.register_profile(
+    "shared", deadline=None
+)  # machines are shared: how long an example takes says nothing
+settings.load_profile("shared")
 
 PODMAN_ON_HYBRID = '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
 

@@ -238,7 +238,7 @@ def test_two_runs_share_one_gpu_and_a_killed_one_frees_it(two_worlds: list[World
 
 def test_ctrl_c_while_it_waits_ends_at_once(two_worlds: list[World], standin: Standin) -> None:
     first, second = two_worlds
-    first.popen()
+    one = first.popen()
     until(lambda: "GPU-aaaa" in holders(standin), what="the first run has the GPU")
     two = second.popen()
     log = second.workspace / "runs"
@@ -250,6 +250,9 @@ def test_ctrl_c_while_it_waits_ends_at_once(two_worlds: list[World], standin: St
     _, stderr = two.communicate(timeout=60)
     assert two.returncode == 130, stderr
     assert not list((standin.folder / "leases").glob("ticket-*" + str(two.pid) + "*"))
+    one.send_signal(signal.SIGINT)
+    one.communicate(timeout=60)
+    assert one.returncode == 130
 
 
 def test_doctor_shows_gpus_and_who_has_them(gpu_world: World, standin: Standin) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
-from vlmhb_stages.infer.lines import Fates, Found
-from vlmhb_stages.infer.samples import BadSamples, SampleKey
+from vlmhb_stages.infer.lines import FATE_BITS, FATE_MASK, Batch, Fates
+from vlmhb_stages.infer.samples import BadSamples, SampleKeys
 from vlmhb_stages.infer.tally import Fate
 
-_FATE_BITS = 10  # fewer fates exist than 1,024
-_FATE_MASK = (1 << _FATE_BITS) - 1
 _MISSING = -1
 
 
@@ -64,29 +63,29 @@ class Index:
         self._places: dict[bytes, int] = {}  # offset and fate of a record, or, once claimed, -1 - position
         self._offsets = array("q")  # by position
 
-    def load(self, lines: Iterable[Found]) -> int:
-        """How many records there are."""
-        places = self._places
-        for key, _, offset, fate in lines:
-            places[key] = offset << _FATE_BITS | fate
-        return len(places)
+    def load(self, batches: Iterable[Batch]) -> int:
+        """How many samples have a record."""
+        for batch in batches:
+            self._places.update(zip(batch.keys, batch.places, strict=True))
+        return len(self._places)
 
-    def claim(self, keys: Iterable[SampleKey], *, is_trusted: bool) -> OpenSamples:
+    def claim(self, samples: Iterable[SampleKeys], *, is_trusted: bool) -> OpenSamples:
         """Those that are left to be looked at or asked. Raises `BadSamples` for an id that is there twice.
 
         With `is_trusted`, a record that asking again would not change is kept unseen: the way of a million samples,
         hence one loop without calls."""
         places, offsets, final = self._places, self._offsets, self.fates.final
         open_samples, kept = OpenSamples(self), [0] * len(final)
-        for position, (key, offset) in enumerate(keys):
+        pairs = chain.from_iterable(zip(batch.keys, batch.offsets, strict=True) for batch in samples)
+        for position, (key, offset) in enumerate(pairs):
             place = places.get(key)
             places[key] = -1 - position
             if place is None:
                 place = _MISSING
             elif place < 0:
-                raise BadSamples(f"sample_id {key.decode()!r} is not unique")
-            elif is_trusted and final[fate := place & _FATE_MASK]:
-                offsets.append(place >> _FATE_BITS)
+                raise BadSamples(f"sample_id {key.decode(errors='replace')!r} is not unique")
+            elif is_trusted and final[fate := place & FATE_MASK]:
+                offsets.append(place >> FATE_BITS)
                 kept[fate] += 1
                 continue
             offsets.append(_MISSING)
@@ -95,7 +94,7 @@ class Index:
         return open_samples
 
     def recorded(self, place: int) -> Recorded:
-        return Recorded(place >> _FATE_BITS, self.fates[place & _FATE_MASK])
+        return Recorded(place >> FATE_BITS, self.fates[place & FATE_MASK])
 
     def place(self, key: bytes, offset: int) -> None:
         """The record of a claimed sample stands at `offset` from now on."""

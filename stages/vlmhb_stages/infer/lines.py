@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import product
+from dataclasses import dataclass, field
+from itertools import islice, product
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from vlmhb_stages.contracts import Prediction
 from vlmhb_stages.infer.tally import Fate
 
+FATE_BITS = 10  # fewer fates exist than 1,024
+FATE_MASK = (1 << FATE_BITS) - 1
 _BLOCK = 1 << 20
+_BATCH = 256  # lines: few enough to stay in the processor's cache
 _MARK = b'"request_hash":"'  # cannot stand inside a JSON string: its quotes would be escaped there
 _HEAD = re.compile(
-    rb'\{"sample_id":"([^"\\\x00-\x1f]*)","request_hash":"([0-9a-f]{64})","status":"(ok|truncated)",'
-    rb'"text":("",|"|null,)'
+    rb'\{"sample_id":"([^"\\\x00-\x1f]*)","request_hash":"((?s:.{64}))","status":"'
+    rb'((?:ok|truncated)","text":(?:"",|"|null,))'
 )
 _LAST_FIELDS = b',"error":'
 _TEXT = rb'(?:null|"[^"\\\x00-\x1f]*")'
@@ -35,6 +39,15 @@ class Found(NamedTuple):
     request_hash: bytes
     offset: int
     fate: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some records in the order of the file. `places`: offset and number of the fate in one integer."""
+
+    keys: list[bytes] = field(default_factory=list)
+    hashes: list[bytes] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
 
 
 class Fates:
@@ -76,44 +89,58 @@ class RecordLines:
         self.corrupt = 0
         self._path = path
         self._fates = fates
-        self._known: dict[bytes, dict[tuple[bytes, bytes], int]] = {}
+        self._known: dict[bytes, dict[bytes, int]] = {}
 
     def __iter__(self) -> Iterator[Found]:
-        """One loop almost without calls on purpose: at a million lines, each one counts."""
+        for batch in self.batches():
+            for key, request_hash, place in zip(batch.keys, batch.hashes, batch.places, strict=True):
+                yield Found(key, request_hash, place >> FATE_BITS, place & FATE_MASK)
+
+    def batches(self) -> Iterator[Batch]:
         if not self._path.exists():
             return
-        head_of, make, offset = _HEAD.match, Found._make, 0
-        tail, fates = b"\0", dict[tuple[bytes, bytes], int]()
+        batch, offset = Batch(), 0
         with self._path.open("rb", buffering=_BLOCK) as file:
-            for line in file:
-                head = head_of(line)
-                found: Found | None = None
-                if head is not None and line.rfind(_MARK) < head.end() and line.find(b"\0") < 0:
-                    if not line.endswith(tail):
-                        at = line.rfind(_LAST_FIELDS)
-                        tail = line[at:] if at >= 0 else b"\0"
-                        fates = self._fates_of(tail)
-                    key, request_hash, status, text = head.groups()
-                    if fates and (key.isascii() or _is_utf8(key)):
-                        found = make((key, request_hash, offset, fates[status, text]))
-                if found is None:
-                    found = self._read_in_full(line, offset)
-                offset += len(line)
-                if found is not None:
-                    yield found
+            while lines := list(islice(file, _BATCH)):
+                offset = self._take(lines, offset, batch)
+                yield batch
+                batch = Batch()
 
-    def _read_in_full(self, line: bytes, offset: int) -> Found | None:
+    def _take(self, lines: list[bytes], offset: int, batch: Batch) -> int:
+        """The offset behind them. One loop almost without calls on purpose: at a million lines, each one counts."""
+        head_of, tail, fates = _HEAD.match, b"\0", dict[bytes, int]()
+        keys, hashes, places = batch.keys.append, batch.hashes.append, batch.places.append
+        for line in lines:
+            head = head_of(line)
+            if head is not None and line.rfind(_MARK) < head.end() and line.find(b"\0") < 0:
+                if not line.endswith(tail):
+                    at = line.rfind(_LAST_FIELDS)
+                    tail = line[at:] if at >= 0 else b"\0"
+                    fates = self._fates_of(tail)
+                key, request_hash, begin = head.groups()
+                if fates and (key.isascii() or _is_utf8(key)):
+                    keys(key)
+                    hashes(request_hash)
+                    places(offset << FATE_BITS | fates[begin])
+                    offset += len(line)
+                    continue
+            self._read_in_full(line, offset, batch)
+            offset += len(line)
+        return offset
+
+    def _read_in_full(self, line: bytes, offset: int, batch: Batch) -> None:
         try:
             record = Prediction.model_validate_json(line)
             key = record.sample_id.encode()
         except ValueError:
             self.corrupt += line.endswith(b"\n")  # else somebody is just writing it
-            return None
-        fate = self._fates.number(Fate.of(record))
-        return Found(key, record.request_hash.encode(), offset, fate)
+            return
+        batch.keys.append(key)
+        batch.hashes.append(record.request_hash.encode())
+        batch.places.append(offset << FATE_BITS | self._fates.number(Fate.of(record)))
 
-    def _fates_of(self, tail: bytes) -> dict[tuple[bytes, bytes], int]:
-        """By status and beginning of the text; empty for a tail that must be read in full."""
+    def _fates_of(self, tail: bytes) -> dict[bytes, int]:
+        """By how the answer begins (`_HEAD`); empty for a tail that must be read in full."""
         known = self._known.get(tail)
         if known is None:
             known = self._make_fates(tail)
@@ -121,13 +148,13 @@ class RecordLines:
                 self._known[tail] = known
         return known
 
-    def _make_fates(self, tail: bytes) -> dict[tuple[bytes, bytes], int]:
+    def _make_fates(self, tail: bytes) -> dict[bytes, int]:
         parts = _TAIL.fullmatch(tail)
         if parts is None:
             return {}
         origin = None if parts[1] == b"null" else parts[1][1:-1].decode(errors="replace")
         return {
-            (status.encode(), text): self._fates.number(
+            b'%s","text":%s' % (status.encode(), text): self._fates.number(
                 Fate(
                     status=status,
                     is_empty=text != b'"',

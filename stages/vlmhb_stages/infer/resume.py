@@ -31,7 +31,7 @@ class OwnRecords:
         self.index = Index(fates)
         cut_torn_tail(path)
         lines = RecordLines(path, fates=fates)
-        self.is_empty = self.index.load(lines) == 0
+        self.is_empty = self.index.load(lines.batches()) == 0
         self.corrupt = lines.corrupt
 
     def holds(self, recorded: Recorded, pending: Pending) -> bool:

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from vlmhb_stages.contracts import Sample
 
 _BLOCK = 1 << 20
-_HEAD = re.compile(rb'\{"sample_id": ?"([^"\\\x00-\x1f]*)"')
+_BATCH = 256  # lines: few enough to stay in the processor's cache
+_HEAD = b'{"sample_id":"'
 
 
 class BadSamples(Exception):
     """`samples.jsonl` breaks the contract; the message names the line."""
 
 
-class SampleKey(NamedTuple):
-    """A sample's id in UTF-8, and where its line begins."""
+@dataclass(slots=True)
+class SampleKeys:
+    """Some samples in file order: their ids in UTF-8, and where their lines begin."""
 
-    key: bytes
-    offset: int
+    keys: list[bytes] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +44,21 @@ def read_samples(path: Path) -> Iterator[Sample]:
             yield parsed(content, number=number)
 
 
-def read_keys(path: Path) -> Iterator[SampleKey]:
+def read_keys(path: Path) -> Iterator[SampleKeys]:
     """In file order. A line that does not begin as prepare writes it is parsed in full. Raises `BadSamples`."""
-    offset, head_of, make = 0, _HEAD.match, SampleKey._make
+    offset, number, begin = 0, 0, len(_HEAD)
     with path.open("rb", buffering=_BLOCK) as file:
-        for number, content in enumerate(file, start=1):
-            head = head_of(content)
-            key = head[1] if head is not None else parsed(content, number=number).sample_id.encode()
-            yield make((key, offset))
-            offset += len(content)
+        while lines := list(islice(file, _BATCH)):
+            batch = SampleKeys()
+            for content in lines:
+                number += 1
+                key = content[begin : content.find(b'"', begin)]
+                if not content.startswith(_HEAD) or b"\\" in key:
+                    key = parsed(content, number=number).sample_id.encode()
+                batch.keys.append(key)
+                batch.offsets.append(offset)
+                offset += len(content)
+            yield batch
 
 
 def survey(path: Path) -> SamplesFile:

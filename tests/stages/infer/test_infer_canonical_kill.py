@@ -17,7 +17,7 @@ from pathlib import Path
 from vlmhb_stages.contracts import Prediction
 from vlmhb_stages.infer.canonical import make_canonical
 from vlmhb_stages.infer.resume import OwnRecords
-from vlmhb_stages.infer.samples import SampleKey
+from vlmhb_stages.infer.samples import SampleKeys
 
 OURS = ("canonical.py", "journal.py")
 folder, order = Path(sys.argv[1]), [2, 0, 3, 1]
@@ -53,7 +53,7 @@ while True:
     _, status = os.waitpid(child, 0)
     assert path.read_bytes() in (whole, canonical), step
     own = OwnRecords(path)
-    keys = [SampleKey(str(number).encode(), 0) for number in range(4)]
+    keys = [SampleKeys([str(number).encode() for number in range(4)], [0] * 4)]
     found = [one.recorded for one in own.index.claim(keys, is_trusted=False).of(with_record=True)]
     for one, line in zip(found, lines, strict=True):
         assert path.read_bytes()[one.offset:].startswith(line), step

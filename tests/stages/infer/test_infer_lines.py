@@ -12,9 +12,9 @@ from vlmhb_stages.contracts import Prediction, SampleError
 from vlmhb_stages.infer import lines as lines_module
 from vlmhb_stages.infer.canonical import make_canonical
 from vlmhb_stages.infer.index import Index, OpenSample, Recorded
-from vlmhb_stages.infer.lines import Fates, Found, RecordLines, hash_of
+from vlmhb_stages.infer.lines import FATE_BITS, Batch, Fates, RecordLines, hash_of
 from vlmhb_stages.infer.resume import OwnRecords
-from vlmhb_stages.infer.samples import BadSamples, SampleKey
+from vlmhb_stages.infer.samples import BadSamples, SampleKeys
 from vlmhb_stages.infer.tally import Fate
 from vlmhb_stages.journal import scan
 
@@ -107,7 +107,7 @@ def test_the_last_valid_line_of_each_sample_wins_and_the_torn_tail_is_cut(
     assert path.read_bytes() == content[: content.rfind(b"\n") + 1]
     last = {key: (offset, fate) for key, _, offset, fate in slowly(path)[0]}
     assert own.is_empty == (not last)
-    keys = [SampleKey(key, number) for number, key in enumerate(last)]
+    keys = [SampleKeys(list(last), list(range(len(last))))]
     found = [one.recorded for one in own.index.claim(keys, is_trusted=False).of(with_record=True)]
     assert [(one.offset, one.fate) for one in found if one] == list(last.values())
 
@@ -161,7 +161,7 @@ def test_a_broken_line_is_corrupt_from_then_on(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"of b", b"of\tb"))
     assert make_canonical(path, lambda: iter(offsets), known_from=1 << 40) == 1
     own = OwnRecords(path)
-    open_samples = own.index.claim([SampleKey(b"a", 0), SampleKey(b"b", 9)], is_trusted=True)
+    open_samples = own.index.claim([SampleKeys([b"a", b"b"], [0, 9])], is_trusted=True)
     assert (own.corrupt, [one.offset for one in open_samples.of(with_record=False)]) == (1, [9])
 
 
@@ -183,10 +183,14 @@ def test_samples_are_claimed_in_order_and_records_are_placed() -> None:
     def index() -> Index:
         made = Index(fates)
         records = [(b"a", 10, retryable), (b"a", 20, final), (b"b", 30, retryable), (b"gone", 40, final)]
-        assert made.load(Found(key, b"0" * 64, offset, fate) for key, offset, fate in records) == 3
+        batch = Batch()
+        for key, offset, fate in records:
+            batch.keys.append(key)
+            batch.places.append(offset << FATE_BITS | fate)
+        assert made.load([batch]) == 3
         return made
 
-    keys = [SampleKey(b"a", 0), SampleKey(b"b", 100), SampleKey(b"c", 200)]
+    keys = [SampleKeys([b"a", b"b"], [0, 100]), SampleKeys([b"c"], [200])]
     trusted = index()
     open_samples = trusted.claim(keys, is_trusted=True)
     assert trusted.kept == {answered: 1}

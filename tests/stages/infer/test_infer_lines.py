@@ -187,7 +187,7 @@ def test_samples_are_claimed_in_order_and_records_are_placed() -> None:
         for key, offset, fate in records:
             batch.keys.append(key)
             batch.places.append(offset << FATE_BITS | fate)
-        assert made.load([batch]) == 3
+        assert made.load([batch]) == 4
         return made
 
     keys = [SampleKeys([b"a", b"b"], [0, 100]), SampleKeys([b"c"], [200])]

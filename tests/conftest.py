@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -23,6 +24,22 @@ settings.register_profile(
 settings.load_profile("shared")
 
 PODMAN_ON_HYBRID = '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """A test that leaves another environment or folder behind fails itself, not whichever comes after it."""
+    folder, environment = Path.cwd(), _environment()
+    yield
+    left = dict(environment.items() ^ _environment().items())
+    assert not left, f"left in the environment: {left}"
+    assert Path.cwd() == folder, f"left in the folder {Path.cwd()}"
+
+
+def _environment() -> dict[str, str]:
+    """What our programs read; libraries set names of their own when they are imported."""
+    ours = ("VLMHB_", "HOME", "PATH", "PYTHONPATH", "CUDA_", "PIP_")
+    return {name: value for name, value in os.environ.items() if name.startswith(ours)}
 
 
 @pytest.fixture(scope="session")

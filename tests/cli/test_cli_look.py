@@ -111,17 +111,18 @@ def test_stop_asks_the_process_and_no_other(record: RunRecord, monkeypatch: pyte
 def test_resume_is_the_same_command_in_the_same_folder(
     record: RunRecord, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    started: list[list[str]] = []
-    monkeypatch.setattr(os, "execv", lambda _program, argv: started.append(argv))
-    monkeypatch.setenv("VLMHB_WORKSPACE", "to be restored")
+    started: list[tuple[list[str], str]] = []
+    monkeypatch.setattr(
+        os, "execve", lambda _program, argv, env: started.append((argv, env["VLMHB_WORKSPACE"]))
+    )
     monkeypatch.chdir(tmp_path)
     assert isinstance(vlmhb(record, "resume").exception, ArtifactBusy)
     assert started == []
     change(record, pid=4194999, cwd=str(record.folder))
     vlmhb(record, "resume")
-    assert started == [[sys.executable, "-m", "vlmhb", "run", "my.csv", "--limit", "2"]]
+    command = [sys.executable, "-m", "vlmhb", "run", "my.csv", "--limit", "2"]
+    assert started == [(command, str(record.folder.parents[1]))]
     assert Path.cwd() == record.folder
-    assert os.environ["VLMHB_WORKSPACE"] == str(record.folder.parents[1])
 
 
 def test_resume_tells_when_its_folder_is_gone(record: RunRecord) -> None:

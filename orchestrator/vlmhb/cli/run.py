@@ -136,7 +136,6 @@ def resume(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSP
         raise ArtifactBusy(
             f"{record.id} is running (pid {state['pid']} on {state['host']})", hint="vlmhb status shows it"
         )
-    os.environ["VLMHB_WORKSPACE"] = str(opened.root)
     try:
         os.chdir(state["cwd"])
     except OSError as error:
@@ -144,7 +143,8 @@ def resume(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSP
         raise UnknownRun(
             f"the folder where {record.id} was started is gone", where=state["cwd"], hint=hint
         ) from error
-    os.execv(sys.executable, [sys.executable, "-m", "vlmhb", *state["command"][1:]])
+    environment = {**os.environ, "VLMHB_WORKSPACE": str(opened.root)}
+    os.execve(sys.executable, [sys.executable, "-m", "vlmhb", *state["command"][1:]], environment)
 
 
 def _prepare(request: Request, *, console: Console) -> Prepared:

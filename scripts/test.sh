@@ -18,4 +18,4 @@ VLMHB_TEST_RAPIDOCR_PYTHON=$(echo "$PWD/$envs"/envs/rapidocr-*/bin/python)
 VLMHB_TEST_TESSERACT_PYTHON=$(echo "$PWD/$envs"/envs/tesseract-*/bin/python)
 VLMHB_TEST_TRANSFORMERS_PYTHON=$(echo "$PWD/$envs"/envs/transformers-*/bin/python)
 export VLMHB_TEST_RAPIDOCR_PYTHON VLMHB_TEST_TESSERACT_PYTHON VLMHB_TEST_TRANSFORMERS_PYTHON
-exec "$bin/python" -m pytest -n "${WORKERS:-2}" "$@"
+exec "$bin/python" -m pytest -n "${WORKERS:-2}" --dist worksteal "$@"

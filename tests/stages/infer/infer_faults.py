@@ -209,6 +209,17 @@ def body(content: bytes, *, content_type: str = "application/json") -> Handler:
     return handler
 
 
+def once_asked(count: int, then: Handler) -> Handler:
+    """Answers as `then` does, but only when so many requests have come in all."""
+
+    async def handler(server: FaultServer, request: web.Request, asked: Asked) -> web.StreamResponse:
+        while len(server.asked) < count:
+            await asyncio.sleep(0.005)
+        return await then(server, request, asked)
+
+    return handler
+
+
 async def hang(server: FaultServer, request: web.Request, asked: Asked) -> web.StreamResponse:
     """Says nothing until the server stops."""
     await asyncio.to_thread(server.release.wait)

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 import typer.main
+from pydantic import BaseModel
 from vlmhb import errors
 from vlmhb.cards import load_registry
 from vlmhb.cli.app import app
 from vlmhb.config.columns import KINDS
+from vlmhb.modelcard import LimitsCard, ModelCard, ServerCard, UpstreamClass
 from vlmhb_benchmarks.extraction import EXTRACTIONS
 from vlmhb_benchmarks.loaders import LOADERS
 from vlmhb_benchmarks.metrics.registry import BUILT_IN
@@ -156,6 +158,13 @@ def test_every_loader_is_explained() -> None:
 
 def test_every_column_is_explained() -> None:
     assert set(KINDS) <= set(rows("config.md"))
+
+
+@pytest.mark.parametrize("card", [ModelCard, ServerCard, LimitsCard, UpstreamClass])
+def test_every_field_of_a_model_card_is_explained(card: type[BaseModel]) -> None:
+    told = text_of(ROOT / "docs" / "models.md")
+    fields = [name for name in card.model_fields if name != "origin"]  # filled on load
+    assert [name for name in fields if f"`{name}`" not in told and f"{name}:" not in told] == []
 
 
 def test_every_model_card_is_listed_as_it_is() -> None:

@@ -176,8 +176,8 @@ def _generation(said: bytes, *, number: str) -> Generation:
     if not isinstance(answer.get("text"), str):
         raise _misspoke(f"answered without a text: {_shown(said)}")
     return Generation(
-        text=answer["text"],
-        finish_reason=str(answer.get("finish_reason") or "stop"),
+        text=_whole(answer["text"]),
+        finish_reason=_whole(str(answer.get("finish_reason") or "stop")),
         input_tokens=_count(answer, "input_tokens"),
         output_tokens=_count(answer, "output_tokens"),
     )
@@ -190,9 +190,18 @@ def _told(error: Any) -> Exception:
         if isinstance(error, dict)
         else ("failed", str(error))
     )
+    message = _whole(message)
     if kind in REFUSALS:
         return REFUSALS[kind](message or kind)
     return RuntimeError(message or kind)
+
+
+def _whole(text: str) -> str:
+    """JSON can name half of a surrogate pair, which no answer of ours can carry: U+FFFD stands in its place."""
+    found = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if found != text:
+        log.warning("the program's answer holds half of a surrogate pair; U+FFFD stands in its place")
+    return found
 
 
 def _count(answer: Mapping[str, Any], name: str) -> int | None:

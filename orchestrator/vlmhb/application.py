@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,6 +145,9 @@ def prepare(request: Request, *, console: Console) -> Prepared:
         except VlmhbError as error:
             failures[evaluation.id] = error
             facts.pop(evaluation.id, None)
+    if not request.starts:
+        for line in gpu_warnings(asked.evaluations, gpus=gpus):
+            console.warn(line)
     if request.starts:
         webhook_of(asked.config.alerts, env=os.environ)
     if failures and (not request.keep_going or not facts):
@@ -176,6 +179,18 @@ def _check_start(evaluation: ResolvedEvaluation, *, gpus: GpuPool) -> None:
         secrets.lookup(reference, env=os.environ, home=Path.home())
     if server_image(evaluation) is not None:
         gpus.check(need_of(evaluation))
+
+
+def gpu_warnings(evaluations: Iterable[ResolvedEvaluation], *, gpus: GpuPool) -> list[str]:
+    """What a run on this machine would be refused for. A plan may be made for another one, so it is no error there."""
+    told: dict[str, None] = {}
+    for evaluation in evaluations:
+        try:
+            if server_image(evaluation) is not None:
+                gpus.check(need_of(evaluation))
+        except VlmhbError as error:
+            told.setdefault(f"this machine cannot run it: {error.line()}")
+    return list(told)
 
 
 def _sweep(prepared: Prepared) -> None:

@@ -276,7 +276,7 @@ class ResolvedEvaluation(Frozen):
     weights: Path | None = None
     base_url: str | None = None
     api_key: str | None = None  # secret:NAME
-    fallbacks: tuple[ModelCard, ...] = ()  # behind URLs; `base_url` and `api_key` are their own
+    fallbacks: tuple[ModelCard, ...] = ()  # behind URLs; all is their own but for what the row says
     overflow: tuple[Overflow, ...] = ()
     max_image_side: int | None = None
     mode: Literal["throughput", "benchmark"] = "throughput"

@@ -1,9 +1,8 @@
-"""The record of a run: its folder, its config kept verbatim, its plan, its state, links to its artifacts."""
+"""The record of a run: its folder, a copy of its config, its plan, its state, links to its artifacts."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -12,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from vlmhb.configcopy import keep_config
 from vlmhb.contracts import ResolvedEvaluation, RunConfig
 from vlmhb.errors import UnknownRun
 from vlmhb.outcomes import Outcome
@@ -110,7 +110,7 @@ class RunRecord:
         """`evaluations` are kept for `rescore`, which looks nothing up again but names of metrics; `cards`
         are the folders for that."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(config.path, self.folder / f"config{config.path.suffix}")
+        keep_config(config, folder=self.folder)
         write_json(self.folder / "plan.json", [item.model_dump(mode="json") for item in plan])
         write_json(self.folder / RESOLVED, [item.model_dump(mode="json") for item in evaluations])
         for link in self.folder.glob("evaluations/*/[!.]*"):  # of an earlier try: they are made anew

@@ -38,6 +38,13 @@ class PromptConfig(Record):
     default: PromptPair = PromptPair()
 
 
+# What a prompt template knows of every sample; the keys of the sample's metadata come on top.
+TEMPLATE_NAMES = ("question", "choices", "images", "metadata", "doc_class", "doc_type", "question_type")
+TEMPLATE_FUNCTIONS = ("range", "dict", "namespace")
+# Loaders whose samples the host reads before a run: it has said already what `prepare` would say of their kinds.
+READ_BEFORE = ("annotation", "jsonl")
+
+
 class PrepareSpec(Record):
     """Reads `/vlmhb/in/dataset` (ro); writes `out/inputs/{samples.jsonl,media.json,media/}` and
     `out/labels/labels.jsonl`.
@@ -163,6 +170,14 @@ class Budget(Record):
     currency: str = "USD"
 
 
+class Host(Record):
+    """The host writes something else into `<folder>/alive` every few seconds. A driver whose host is silent for
+    `silent_s` ends as after SIGTERM."""
+
+    folder: str = "/vlmhb/host"
+    silent_s: float = 60.0
+
+
 class Slo(Record):
     """A request counts for goodput when it keeps every limit given, in seconds."""
 
@@ -174,8 +189,26 @@ class Slo(Record):
 Overflow = Literal["shrink_images", "drop_oldest_turns"]
 
 
+class Manner(Record):
+    """How a place is asked."""
+
+    decoding: Decoding = Decoding()
+    structured: bool = False  # the server can hold an answer to `Sample.response_schema`
+    overflow: tuple[Overflow, ...] = ()  # what may be done when a request does not fit, in order
+    shrink_on_oom: bool = (
+        False  # a request that runs the server out of memory may go again with smaller images
+    )
+    max_image_side: int | None = None  # pixels; larger images are sent smaller
+    concurrency: int = 1  # requests in flight, for each socket
+    adaptive: bool = False  # grow from 1 towards `concurrency` and shrink on 429 and rising latency
+    breaker: BreakerPolicy = BreakerPolicy()
+    retry: RetryPolicy = RetryPolicy()
+
+
 class Target(Record):
-    """A further place to ask when the first is out of order: another URL of the same model, or another model."""
+    """A further place to ask when the first is out of order: another URL of the same model, or another model.
+
+    `manner` None: as the first place is asked."""
 
     name: str
     backend: HttpBackend
@@ -183,9 +216,10 @@ class Target(Record):
     model_identity: str
     price: Price | None = None
     rate: RateLimit = RateLimit()
+    manner: Manner | None = None
 
 
-class InferSpec(Record):
+class InferSpec(Manner):
     """Reads `/vlmhb/in/inputs`, `/vlmhb/in/media`, `/vlmhb/in/previous/<fingerprint>/predictions.jsonl` and
     `/vlmhb/in/cache/*.jsonl`; writes `out/`."""
 
@@ -196,29 +230,19 @@ class InferSpec(Record):
     backend: Backend
     model: str  # name sent as `model`
     model_identity: str  # sha256 over everything that could change an answer; part of request_hash
-    decoding: Decoding = Decoding()
-    structured: bool = False  # the server can hold an answer to `Sample.response_schema`
     fallbacks: tuple[Target, ...] = ()  # in the order to try
-    overflow: tuple[Overflow, ...] = ()  # what may be done when a request does not fit, in order
-    max_image_side: int | None = None  # pixels; larger images are sent smaller
-    shrink_on_oom: bool = (
-        False  # a request that runs the server out of memory may go again with smaller images
-    )
     mode: Literal["throughput", "benchmark"] = (
         "throughput"  # benchmark: one request at a time, clean latencies
     )
     warmup: int = 0  # requests sent before the measured ones; their answers are thrown away
     slo: Slo = Slo()
-    concurrency: int = 1  # requests in flight, for each socket
-    adaptive: bool = False  # grow from 1 towards `concurrency` and shrink on 429 and rising latency
     rate: RateLimit = RateLimit()
-    breaker: BreakerPolicy = BreakerPolicy()
-    retry: RetryPolicy = RetryPolicy()
     price: Price | None = None
     budget: Budget | None = None
     cache: str | None = None  # folder with answers of other runs: /vlmhb/in/cache
     error_policy: str = "continue"  # stop | continue | tolerate:<percent>
     heartbeat_s: float = 5.0
+    host: Host | None = None  # None: nobody follows it
     drain_s: float = 10.0  # how long requests in flight may take to end after SIGTERM or SIGINT
 
 

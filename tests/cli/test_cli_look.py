@@ -77,6 +77,22 @@ def test_status_of_a_finished_run(record: RunRecord) -> None:
     ]
 
 
+def test_status_tells_who_answered_with_how_many_retries_and_for_how_much(record: RunRecord) -> None:
+    record.end(
+        [Outcome(id="b-m", counts={"planned": 24, "ok": 20})], status="finished with failures", exit_code=4
+    )
+    how = {"reliability": {"fallbacks": {"mirror": 2, "backup": 1}, "retried": 1}}
+    report = {"evaluations": [{"id": "b-m", **how, "cost": {"total": 0.012, "currency": "USD"}}]}
+    record.report_dir.mkdir()
+    (record.report_dir / "report.json").write_text(json.dumps(report))
+    assert vlmhb(record, "status").stdout.splitlines()[1:] == [
+        "  done        b-m: 20/24 answered, 3 of them by fallbacks (mirror 2, backup 1), "
+        "1 sample retried, cost 0.0120 USD"
+    ]
+    shown = json.loads(vlmhb(record, "status", "--json").stdout)
+    assert shown["answers"]["b-m"]["fallbacks"] == {"mirror": 2, "backup": 1}
+
+
 def test_logs_of_a_stage_that_failed(record: RunRecord) -> None:
     workspace = Workspace.open(record.folder.parents[1])
     for stage in ("prepare", "infer", "score"):

@@ -10,10 +10,14 @@ import pytest
 from typer.testing import CliRunner
 from vlmhb import application
 from vlmhb.application import Result
+from vlmhb.cards import load_registry
 from vlmhb.cli.app import app
-from vlmhb.contracts import RunConfig
+from vlmhb.config import read_run_config
+from vlmhb.config.resolve import Roots, resolve
+from vlmhb.contracts import ResolvedEvaluation, RunConfig
 from vlmhb.errors import BadValue, ErrorList, ExitCode, Interrupted, StageFailed, VlmhbError
 from vlmhb.outcomes import Outcome
+from vlmhb.plan.model import PlannedEvaluation, PlannedStage
 
 
 class Nothing:
@@ -72,6 +76,57 @@ def test_the_last_line_tells_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
         {"code": "VHB104", "message": "VHB104: two"},
     ]
     assert "failed      b-m: 3/4 answered" in done.stderr
+
+
+CARD = "name: {name}\nframework: API\ninterface: openai\nbase_url: https://{name}.example/v1\ntasks: [ocr]\n"
+
+
+class Planned(Nothing):
+    """A plan of one stage."""
+
+    def __init__(self, evaluation: ResolvedEvaluation) -> None:
+        self.evaluations = (evaluation,)
+
+    def plan(self) -> list[PlannedEvaluation]:
+        (evaluation,) = self.evaluations
+        stage = PlannedStage(stage="infer", subject="s", decision="run", reason="never done before")
+        return [PlannedEvaluation(id=evaluation.id, stages=(stage,))]
+
+
+def test_a_plan_names_the_fallbacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    cards = "---\n".join(CARD.format(name=name) for name in ("first", "second", "third"))
+    (tmp_path / "models/all.yaml").write_text(cards)
+    (tmp_path / "u.csv").write_text("dataset;model_name;fallbacks\ndocs_mini;first;['third', 'second']\n")
+    config = read_run_config(tmp_path / "u.csv").config
+    assert config is not None
+    found = resolve(
+        config,
+        registry=load_registry(user_dirs=[tmp_path]),
+        roots=Roots(config_dir=tmp_path, cwd=tmp_path),
+        workspace=tmp_path / "w",
+    )
+    assert found.errors == ()
+    monkeypatch.setattr(application, "prepare", lambda *_, **__: Planned(found.evaluations[0]))
+    runner = CliRunner()
+    places = ["third at third.example", "second at second.example"]
+    assert (
+        f"fallbacks of docs_mini-first, in this order: {', '.join(places)}"
+        in runner.invoke(app, ["plan", "u.csv"]).stdout
+    )
+    shown = json.loads(runner.invoke(app, ["plan", "u.csv", "--json"]).stdout)
+    assert shown["evaluations"][0]["fallbacks"] == places
+
+
+@pytest.mark.usefixtures("prepared")
+def test_the_end_tells_who_answered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ended = result(ExitCode.FAILURES)
+    ended.report = tmp_path / "report.html"
+    how = {"reliability": {"fallbacks": {"backup": 2}, "retried": 3}, "cost": {"total": None}}
+    (tmp_path / "report.json").write_text(json.dumps({"evaluations": [{"id": "b-m", **how}]}))
+    monkeypatch.setattr(application, "execute", lambda *_, **__: ended)
+    line = "failed      b-m: 3/4 answered, 2 of them by fallbacks (backup 2), 3 samples retried\n"
+    assert line in run().stderr
 
 
 @pytest.mark.parametrize(

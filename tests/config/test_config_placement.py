@@ -75,3 +75,39 @@ def test_a_model_that_is_started_here_gets_no_network() -> None:
         "hint: empty network in the card"
     )
     check_placement(problems(), model=THEIRS.model_copy(update={"network": "egress"}))
+
+
+REPLAY = ModelCard(name="m", framework="F", interface="replay", tasks=("ocr",))
+OCR = ModelCard(name="m", framework="F", interface="tesseract", image="tesseract", tasks=("ocr",))
+
+
+@pytest.mark.parametrize(
+    ("model", "values", "told"),
+    [
+        (
+            REPLAY,
+            {"warmup": 2, "slo": "ttft=1", "rate_limit": "5 requests", "max_image_side": 99, "overflow": ()},
+            "column warmup: warmup, slo, rate_limit, max_image_side: no effect: the answers come from a file, "
+            "so nobody is asked",
+        ),
+        (
+            OURS,
+            {"answers_file": "a.csv", "warmup": 1},
+            "column warmup: warmup: no effect: the answers come from a",
+        ),
+        (
+            OCR,
+            {"overflow": ("shrink_images",)},
+            "column overflow: overflow: no effect: an OCR engine (tesseract)",
+        ),
+        (OCR, {"max_image_side": 500, "warmup": 1}, None),
+        (OURS, {"overflow": ("shrink_images",), "warmup": 1}, None),
+    ],
+)
+def test_wishes_of_requests_that_nobody_makes_are_told_in_one_line(
+    model: ModelCard, values: dict[str, Any], told: str | None
+) -> None:
+    found = problems(**values)
+    check_placement(found, model=model)
+    assert len(found.warnings) == (told is not None)
+    assert all(told is not None and told in text for text in found.warnings)

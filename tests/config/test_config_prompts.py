@@ -153,6 +153,66 @@ def test_a_class_that_no_sample_has_is_told(folder: Folder) -> None:
     )
 
 
+def test_keys_that_no_sample_has_are_told_once_with_the_values_there_are(folder: Folder) -> None:
+    prompts = {
+        "type_mapping": {"pasport": {"user": "x"}, "invoice": {"user": "x"}, "passport": {"user": "x"}},
+        "question_mapping": {"passport dat": {"user": "x"}},
+    }
+    of_class, of_question = folder.one(prompt_config=prompts).warnings
+    assert "no sample has the doc_class 'pasport', 'invoice'; did you mean 'passport'?" in of_class
+    assert "the dataset has: 'passport' (type_mapping)" in of_class
+    assert "no sample has the question 'passport dat'" in of_question
+    behind_a_filter = folder.one(prompt_config=prompts, filter_doc_class="passport").warnings
+    assert behind_a_filter == (of_class, of_question)
+
+
+def test_a_variable_that_no_sample_has_is_refused_before_anything_starts(folder: Folder) -> None:
+    folder.write(
+        "p.yaml", "default:\n  user: '{{ questoin }}'\nfixed: {system: '{% if zone %}a{% endif %}'}\n"
+    )
+    first, second = folder.error(prompt_config="p.yaml").splitlines()
+    assert first.startswith(
+        "VHB111: user of default: 'questoin' is undefined: no sample of the dataset has it"
+    )
+    assert "p.yaml, row 2" in first and "did you mean 'question'?" in first
+    assert (
+        "system of fixed: 'zone' is undefined" in second and "a template knows: question, choices" in second
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ question }} {{ choices | length }} {{ doc_type }} {{ metadata.zone is defined }}",
+        "{% if zone is defined %}{{ zone }}{% endif %}",
+        "{{ zone | default('here') }}",
+        "{% set zone = 1 %}{{ zone }}{% for a in range(2) %}{{ a }}{% endfor %}",
+    ],
+)
+def test_a_variable_that_is_asked_for_first_may_be_missing(folder: Folder, text: str) -> None:
+    assert folder.one(prompt_config={"default": {"user": text}}).warnings == ()
+
+
+def test_a_variable_of_the_samples_own_metadata(folder: Folder) -> None:
+    config = {"default": {"user": "{{ language }}"}}
+    assert "'language' is undefined" in folder.error(prompt_config=config)
+    row = {"id": "1", "question": "Q", "answer": "A", "language": "de"}
+    folder.write("cards/benchmarks/data/samples.jsonl", json.dumps(row) + "\n")
+    card = (
+        "name: d\ntask_type: vqa\nloader: jsonl\npath: data\nmetrics: [cer]\nparams: {metadata: [language]}\n"
+    )
+    folder.write("cards/benchmarks/d.yaml", card)
+    assert folder.one(prompt_config=config).warnings == ()
+
+
+def test_a_variable_of_a_dataset_that_only_prepare_reads_is_a_warning(folder: Folder) -> None:
+    card = "name: p\ntask_type: vqa\nloader: parquet\npath: data\nmetrics: [cer]\nparams: {metadata: [language]}\n"
+    folder.write("cards/benchmarks/p.yaml", card)
+    prompts = {"default": {"user": "{{ questoin }} {{ language }}"}}
+    (warning,) = folder.one(dataset="p", prompt_config=prompts).warnings
+    assert "a template needs 'questoin'" in warning and "did you mean 'question'?" in warning
+
+
 def test_a_file_that_is_not_there(folder: Folder) -> None:
     folder.write("prompts/receipts.yaml", "default: {user: x}")
     assert "did you mean 'receipts.yaml'" in folder.error(prompt_config="reciepts.yaml")

@@ -31,6 +31,12 @@ def test_every_column_is_described_and_marked() -> None:
     assert {"type": "string"} in columns["metrics"]["anyOf"]
 
 
+def test_columns_of_few_words_list_them() -> None:
+    columns = run_config_schema()["$defs"]
+    assert columns["mode"]["enum"] == ["throughput", "benchmark", None]
+    assert columns["overflow"]["anyOf"][0]["items"] == {"enum": ["shrink_images", "drop_oldest_turns"]}
+
+
 def test_no_reference_leads_nowhere() -> None:
     schema = run_config_schema()
     text = json.dumps(schema)

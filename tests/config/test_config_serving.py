@@ -11,8 +11,8 @@ from vlmhb.config.quantities import rate_of, slo_of
 from vlmhb.config.resolve import ResolveResult, Roots, resolve
 from vlmhb.contracts import ResolvedEvaluation
 from vlmhb.errors import BadValue
-from vlmhb.plan.fallbacks import fallback_targets, secret_references
-from vlmhb_stages.specs import RateLimit, Slo
+from vlmhb.plan.fallbacks import fallback_places, fallback_targets, secret_references
+from vlmhb_stages.specs import BreakerPolicy, Decoding, Manner, RateLimit, RetryPolicy, Slo
 
 CARDS = """\
 name: main-api
@@ -40,6 +40,22 @@ framework: API
 interface: openai
 base_url: http://127.0.0.1:8000
 tasks: [ocr]
+---
+name: careful
+framework: API
+interface: openai
+base_url: http://127.0.0.1:8000
+tasks: [ocr]
+concurrency: 3
+adaptive: false
+rate: {requests_per_minute: 5}
+breaker: {failures: 2}
+retry: {attempts: 7}
+max_image_side: 500
+overflow: [drop_oldest_turns]
+on_oom: [images]
+capabilities: [structured]
+decoding: {temperature: 0.7, max_tokens: 50}
 ---
 name: nowhere
 framework: API
@@ -184,7 +200,50 @@ def test_targets_are_other_urls_first_each_with_its_own_key(world: World) -> Non
     ]
     assert secret_references(found) == {"api_key": "secret:MAIN_KEY", "api_key_1": "secret:OTHER_KEY"}
     assert targets[0].rate == found.rate and targets[1].rate == RateLimit()
+    assert targets[0].manner is None  # as the model that it is
     assert len({target.model_identity for target in targets}) == 3
+
+
+def test_the_places_as_a_plan_names_them(world: World) -> None:
+    assert fallback_places(world.one("main-api", fallbacks="claude")) == (
+        "main-api at two.example",
+        "claude at three.example",
+    )
+    assert fallback_places(world.one("free", base_url="http://own.example/v1")) == ()
+
+
+def test_a_fallback_is_asked_as_its_own_card_says(world: World) -> None:
+    target = fallback_targets(world.one("main-api", fallbacks="careful"))[1]
+    assert target.rate == RateLimit(requests_per_minute=5)
+    assert target.manner == Manner(
+        decoding=Decoding(temperature=0.7, max_tokens=50),
+        structured=True,
+        overflow=("drop_oldest_turns",),
+        shrink_on_oom=True,
+        max_image_side=500,
+        concurrency=3,
+        adaptive=False,
+        breaker=BreakerPolicy(failures=2),
+        retry=RetryPolicy(attempts=7),
+    )
+
+
+def test_what_the_row_says_holds_for_every_place(world: World) -> None:
+    cells = {
+        "temperature": "0.1",
+        "concurrency": "4",
+        "rate_limit": "9 requests",
+        "max_image_side": "300",
+        "overflow": "shrink_images",
+    }
+    target = fallback_targets(world.one("main-api", fallbacks="careful", **cells))[1]
+    assert target.rate == RateLimit(requests_per_minute=9) and target.manner is not None
+    manner = target.manner
+    assert manner.decoding == Decoding(temperature=0.1, max_tokens=50)  # the row's, the card's
+    assert (manner.concurrency, manner.max_image_side) == (4, 300)
+    assert manner.overflow == ("shrink_images",)
+    alone = fallback_targets(world.one("main-api", fallbacks="careful", mode="benchmark"))[1]
+    assert alone.manner is not None and alone.manner.concurrency == 1
 
 
 @pytest.mark.parametrize("cells", [{"base_url": "https://mine.example/v1"}, {"api_key": "secret:MINE"}])

@@ -88,6 +88,19 @@ def test_who_shares_gets_more_when_it_asks(tmp_path: Path) -> None:
     assert desk.grant() == {"granted": 1.0, "final": True}
 
 
+def test_a_grant_that_somebody_has_removed_is_written_again(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, Limits(run=1.0))
+    desk.paying.begin()
+    (tmp_path / "control" / "budget.json").unlink()
+    desk.now = 2.0
+    desk.paying.tick()
+    assert desk.grant() == {"granted": 1.0, "final": True}
+    (tmp_path / "control" / "budget.json").unlink()
+    (tmp_path / "control").rmdir()
+    desk.now = 4.0
+    desk.paying.tick()  # the driver tells that it is gone
+
+
 def test_without_limits_the_driver_is_not_told_and_its_spending_is_kept(tmp_path: Path) -> None:
     desk = Desk(tmp_path, Limits())
     desk.paying.begin()

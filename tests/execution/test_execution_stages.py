@@ -114,10 +114,10 @@ def test_an_artifact_opened_again_while_it_is_looked_at_is_not_called_edited(
     later = make_session(tmp_path, engine)
     tree = type(later.workspace.memo).tree
 
-    def tree_while_another_run_opens_it(*args: Any) -> Any:
+    def tree_while_another_run_opens_it(*args: Any, **options: Any) -> Any:
         artifact.reopen()
         artifact.live_events.write_text("{}\n")
-        return tree(*args)
+        return tree(*args, **options)
 
     monkeypatch.setattr("vlmhb.store.hashing.HashMemo.tree", tree_while_another_run_opens_it)
     assert later.view.sealed("infer", made.fingerprint) is None

@@ -86,6 +86,15 @@ def test_long_answer_comes_whole(model: Served) -> None:
     assert len(model.answer("large:3000000")) == 3_000_000
 
 
+def test_half_of_a_surrogate_pair_is_replaced_and_told(model: Served) -> None:
+    reply = model.ask("half")
+    assert reply.status == 200
+    assert reply.body["choices"][0]["message"]["content"] == "a \ufffd b \U0001f600"
+    model.wait_for("U+FFFD stands in its place")
+    refused = model.ask("half error")
+    assert (refused.status, "no \ufffd" in refused.body["error"]["message"]) == (400, True)
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "code", "said"),
     [

@@ -128,3 +128,30 @@ def test_only_a_server_that_is_not_ours_has_a_name_of_its_own_for_the_model(
         {"name": "x", "framework": "One", "tasks": ["ocr"], **of, "params": {"model": "large"}}
     )
     assert name_at_server(card) == called
+
+
+FALLBACK_CHANGES = {
+    "decoding": Change({"temperature": 0.5}, semantic=True),
+    "max_image_side": Change(500, semantic=True),
+    "overflow": Change(["shrink_images"], semantic=True),
+    "on_oom": Change(["images"], semantic=True),
+    "capabilities": Change(["structured"], semantic=True),
+    "params": Change({"model": "large"}, semantic=True),
+    "concurrency": Change(9, semantic=False),
+    "adaptive": Change(False, semantic=False),
+    "rate": Change({"requests_per_minute": 9}, semantic=False),
+    "breaker": Change({"failures": 2}, semantic=False),
+    "retry": Change({"attempts": 9}, semantic=False),
+}
+
+
+@pytest.mark.parametrize("name", sorted(FALLBACK_CHANGES))
+def test_what_a_fallback_is_asked_with_counts_as_well(root: Path, name: str) -> None:
+    def of_fallback(**card: Any) -> dict[str, str]:
+        told = {"name": "spare", "framework": "Two", "tasks": ["ocr", "vqa"], **URL, **card}
+        (root / "cards/models/spare.yaml").write_text(json.dumps(told), encoding="utf-8")
+        return identities(root, {**BASE, "fallbacks": ("spare",)})
+
+    change = FALLBACK_CHANGES[name]
+    before, after = of_fallback(), of_fallback(**{name: change.to})
+    assert (before["infer"] != after["infer"]) is change.semantic

@@ -155,7 +155,7 @@ def test_the_reason_names_the_changed_field() -> None:
     planned = plan_stage(
         stage="infer", subject="m×b", identity=infer_identity(EVALUATION, changed, inputs="i"), view=view
     )
-    assert planned.reason == "infer m×b: model.weights None→aaaaaa"
+    assert planned.reason == "infer m×b: model.weights not set→aaaaaa"
 
 
 def test_the_reason_names_the_changed_files() -> None:
@@ -225,8 +225,9 @@ def test_an_api_model_is_known_by_name_whatever_its_url() -> None:
 def test_changes_are_listed_by_field_and_shortened() -> None:
     assert changed_fields({"a": {"b": "x", "c": 1}}, {"a": {"b": "y", "c": 1}, "d": None}) == [
         "a.b x→y",
-        "d (none)→None",
     ]
+    assert changed_fields({"a": 1, "d": 2}, {"a": 1}) == ["d 2→not set"]
+    assert changed_fields({"a": 1}, {"a": 1, "d": None}) == ["d was not set"]
     assert nearest_change([], {"a": 1}) is None
     assert nearest_change([{"a": 2, "b": 2}, {"a": 2, "b": 1}], {"a": 1, "b": 1}) == "a 2→1"
 

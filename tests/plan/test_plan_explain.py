@@ -13,5 +13,5 @@ def test_objects_in_lists_are_compared_field_by_field() -> None:
 
 def test_a_text_of_several_lines_is_told_on_one() -> None:
     assert changed_fields({"prompt": None}, {"prompt": "Read it.\nBe brief."}) == [
-        "prompt None→Read it. Be brief."
+        "prompt not set→Read it. Be brief."
     ]

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from vlmhb.errors import EngineUnavailable, Interrupted
 from vlmhb.resources.leases import LeaseDesk, Wish, distribute, named
+from vlmhb.resources.shared_files import try_hold
 
 HOLD = """
 import sys, time
@@ -103,6 +104,50 @@ def test_a_killed_waiter_loses_its_place_in_the_queue(desk: LeaseDesk, stack: Ex
         assert later.says().startswith("waits")
     assert later.says() == "holds GPU-0"
     assert not [path for path in desk.folder.iterdir() if path.name.startswith("ticket-")]
+
+
+@pytest.mark.parametrize("text", ["{}", '{"uuids": "GPU-0"}', '{"count": 1, "holder": {}}', "[1]"])
+def test_a_broken_ticket_of_somebody_alive_holds_nobody_up(desk: LeaseDesk, text: str) -> None:
+    desk.folder.mkdir()
+    ticket = desk.folder / "ticket-00000000000000000001-1-a"
+    file = try_hold(ticket)
+    assert file is not None
+    ticket.write_text(text)
+    with desk.lease(wish("GPU-0")) as got:
+        assert got == ("GPU-0",)
+    file.drop()
+
+
+STUCK = """
+import os, signal, sys
+from pathlib import Path
+from vlmhb.resources.shared_files import hold
+with hold(Path(sys.argv[1]), wait_s=10):
+    print("holds", flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+def test_whoever_is_stopped_at_the_desk_is_named(desk: LeaseDesk) -> None:
+    desk.folder.mkdir()
+    stuck = subprocess.Popen(
+        [sys.executable, "-c", STUCK, str(desk.folder / "desk")], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert stuck.stdout is not None and stuck.stdout.readline() == "holds\n"
+        desk.desk_wait_s = 0.2
+        with (
+            pytest.raises(EngineUnavailable, match=f"held for 0.2 s by the process {stuck.pid};"),
+            desk.lease(wish("GPU-0")),
+        ):
+            pass
+        stuck.send_signal(signal.SIGCONT)
+        stuck.wait(20)
+        with desk.lease(wish("GPU-0")) as got:
+            assert got == ("GPU-0",)
+    finally:
+        stuck.kill()
+        stuck.communicate()
 
 
 def test_all_or_none_without_a_deadlock(desk: LeaseDesk) -> None:

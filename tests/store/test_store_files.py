@@ -127,7 +127,7 @@ def test_a_file_that_vanishes_while_its_folder_is_hashed_is_gone(
     data.mkdir()
     (data / "a").write_text("a")
     listed = [("a", data / "a"), ("b", data / "b")]
-    monkeypatch.setattr("vlmhb.store.hashing.iter_files", lambda _: iter(listed))
+    monkeypatch.setattr("vlmhb.store.hashing.iter_files", lambda _root, **_options: iter(listed))
     assert set(HashMemo(tmp_path / "memo").tree(data).files) == {"a"}
 
 

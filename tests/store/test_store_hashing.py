@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from vlmhb.store.files import sync_tree
 from vlmhb.store.hashing import HashMemo, iter_files
 
 
@@ -19,6 +20,25 @@ def test_a_link_that_leads_back_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "a" / "self").symlink_to(tmp_path)
     (tmp_path / "twin").symlink_to("a/b")
     assert names(tmp_path) == ["a/b/file", "twin/file"]
+
+
+def test_an_artifacts_links_are_hashed_not_followed(tmp_path: Path) -> None:
+    out, memo, secret = tmp_path / "out", HashMemo(tmp_path / "memo"), tmp_path / "secret"
+    out.mkdir()
+    secret.mkdir()
+    (secret / "key").write_text("one")
+    (out / "answer").write_text("x")
+    (out / "file").symlink_to(secret / "key")
+    (out / "folder").symlink_to(secret)
+    (out / "nowhere").symlink_to(tmp_path / "missing")
+    first = memo.tree(out, links=False)
+    assert list(first.files) == ["answer", "file", "folder", "nowhere"]
+    (secret / "key").write_text("another")
+    assert memo.tree(out, links=False) == first
+    (out / "file").unlink()
+    (out / "file").symlink_to(secret / "other")
+    assert memo.tree(out, links=False).sha256 != first.sha256
+    sync_tree(out)  # one that leads nowhere stops no seal
 
 
 def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(

@@ -103,9 +103,11 @@ def _tell_networks(prepared: Prepared) -> None:
 
 def conclude(result: Result, *, as_json: bool, more: Mapping[str, Any] | None = None) -> NoReturn:
     """`more`: what this command alone has to tell in the JSON object."""
+    from vlmhb.cli.answered import answered_line, read_answered
+
+    told = read_answered(result.report.with_suffix(".json")) if result.report is not None else {}
     for outcome in result.outcomes:
-        counts = outcome.counts
-        seen = f"{counts['ok']}/{counts['planned']} answered" if counts else "no answers"
+        seen = answered_line(outcome.counts, told=told.get(outcome.id))
         typer.echo(f"{outcome.status:<11} {outcome.id}: {seen}", err=True)
         for error in (outcome.error, outcome.over_budget):
             if error is not None:
@@ -139,11 +141,14 @@ def _errors(errors: Iterable[VlmhbError]) -> list[dict[str, str]]:
 def print_plan(prepared: Prepared, *, as_json: bool, explain: bool) -> None:
     planned = prepared.plan()
     forecast = foretell(prepared, planned=planned)
+    stand_ins = _stand_ins(prepared)
     if as_json:
         value = {
             "run_id": prepared.run_id,
             "engine": prepared.engine.name,
-            "evaluations": [item.model_dump(mode="json") for item in planned],
+            "evaluations": [
+                {**item.model_dump(mode="json"), "fallbacks": stand_ins.get(item.id, [])} for item in planned
+            ],
             "cost": forecast.as_json() if forecast else None,
         }
         typer.echo(json.dumps(value, ensure_ascii=False))
@@ -156,6 +161,15 @@ def print_plan(prepared: Prepared, *, as_json: bool, explain: bool) -> None:
                 typer.echo(f"        fingerprint {stage.fingerprint}")
                 for key, value in sorted(stage.identity.items()):
                     typer.echo(f"        {key}: {json.dumps(value, ensure_ascii=False, sort_keys=True)}")
+        if names := stand_ins.get(item.id):
+            typer.echo(f"        fallbacks of {item.id}, in this order: {', '.join(names)}")
     for line in forecast.lines() if forecast else ():
         typer.echo(line)
     typer.echo("run     report    when any of the above has run, or the report is not there yet")
+
+
+def _stand_ins(prepared: Prepared) -> dict[str, list[str]]:
+    """By evaluation: who is asked, in this order, when its model cannot be reached, and where."""
+    from vlmhb.plan.fallbacks import fallback_places
+
+    return {item.id: list(fallback_places(item)) for item in prepared.evaluations}

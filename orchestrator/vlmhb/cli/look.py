@@ -24,6 +24,7 @@ def status(
 
     Example: vlmhb status --watch
     """
+    from vlmhb.cli.answered import answered_line, read_answered
     from vlmhb.progress.recorded import latest
 
     record = find_run(run_name, workspace)
@@ -32,6 +33,10 @@ def status(
     state = live_state(record)
     if state["status"] in ("running", KILLED):
         state["progress"] = latest(record.events)
+        told = {}
+    else:
+        told = read_answered(record.report_dir / "report.json")
+        state["answers"] = {name: one.model_dump() for name, one in told.items()}
     if as_json:
         typer.echo(json.dumps(state, ensure_ascii=False))
         return
@@ -41,9 +46,8 @@ def status(
     if state["status"] == KILLED:
         typer.echo("the same vlmhb run command continues, or: vlmhb resume", err=True)
     for item in state.get("evaluations", []):
-        counts = item["counts"]
-        answered = f"{counts['ok']}/{counts['planned']} answered" if counts else "no answers"
-        typer.echo(f"  {item['status']:<11} {item['id']}: {answered}")
+        seen = answered_line(item["counts"], told=told.get(item["id"]))
+        typer.echo(f"  {item['status']:<11} {item['id']}: {seen}")
         if item["failure"]:
             typer.echo(f"    {item['failure']['message']}")
 

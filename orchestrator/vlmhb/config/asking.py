@@ -16,9 +16,10 @@ from vlmhb.reading.names import name_hint, shown
 from vlmhb.reading.text import read_text
 
 from .datasets import FoundDataset
-from .pairs import Pair, selected_pairs
+from .pairs import find_kinds
 from .problems import Problems
-from .promptfile import classes_of, has_system, has_user, read_prompt_file, read_prompt_text
+from .promptfile import ReadPrompts, has_system, has_user, read_prompt_file, read_prompt_text
+from .promptkinds import check_variables, warn_of_kinds
 from .prompts import COLLECTIONS, Prompts, file_names, find_prompts, find_system_prompt
 from .roots import Roots, first_existing
 
@@ -46,18 +47,25 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class _Config:
-    config: PromptConfig | None = None
+    read: ReadPrompts | None = None
     source: str = ""
+
+    @property
+    def config(self) -> PromptConfig | None:
+        return self.read.config if self.read is not None else None
 
 
 def find_asked(problems: Problems, *, dataset: FoundDataset, roots: Roots) -> Asked:
     """Mistakes are kept in `problems`; what has one is left at its default."""
-    pairs = problems.attempt(lambda: selected_pairs(problems, dataset=dataset))
+    kinds = problems.attempt(lambda: find_kinds(problems, dataset=dataset))
+    pairs = kinds.selected if kinds is not None else None
     prompts = problems.attempt(lambda: find_prompts(problems, dataset=dataset, roots=roots, pairs=pairs))
     system = problems.attempt(lambda: find_system_prompt(problems, dataset=dataset, roots=roots))
     found = problems.attempt(lambda: _prompt_config(problems, dataset=dataset, roots=roots)) or _Config()
-    if found.config is not None:
-        _warn_of_classes(problems, found.config, pairs=pairs)
+    read = found.read
+    if read is not None:
+        warn_of_kinds(problems, read.config, kinds=kinds)
+        problems.attempt(lambda: check_variables(problems, read.foreign, kinds=kinds, dataset=dataset))
     card_schema = dataset.benchmark.response_schema
     return Asked(
         prompts=prompts or Prompts(),
@@ -102,10 +110,10 @@ def _prompt_config(problems: Problems, *, dataset: FoundDataset, roots: Roots) -
     if row.prompt_config is None:
         return _Config()
     if row.prompt_config.startswith("{"):
-        found = _Config(config=read_prompt_text(row.prompt_config, where=where), source=where)
+        found = _Config(read=read_prompt_text(row.prompt_config, where=where), source=where)
     else:
         path = _prompt_path(row.prompt_config, problems=problems, dataset=dataset, roots=roots)
-        found = _Config(config=read_prompt_file(path), source=path.name)
+        found = _Config(read=read_prompt_file(path), source=path.name)
     if found.config is not None and row.prompt is not None and has_user(found.config):
         raise BadValue("both prompt and prompt_config say what to ask", where=where, hint="empty one of them")
     if found.config is not None and row.system_prompt is not None and has_system(found.config):
@@ -125,18 +133,6 @@ def _prompt_path(name: str, *, problems: Problems, dataset: FoundDataset, roots:
         )
         raise BadValue(f"no prompt config '{name}'", where=problems.where("prompt_config"), hint=hint)
     return path
-
-
-def _warn_of_classes(problems: Problems, config: PromptConfig, *, pairs: tuple[Pair, ...] | None) -> None:
-    """A class that no sample has is most likely misspelt."""
-    if pairs is None or problems.row.filter_doc_class or problems.row.filter_question_type:
-        return
-    known = {pair.doc_class for pair in pairs}
-    for name in classes_of(config):
-        if name not in known:
-            hint = name_hint(name, sorted(known))
-            told = f"; {hint}" if hint else ""
-            problems.warn(f"no sample has the doc_class '{name}'{told}", column="prompt_config")
 
 
 def _few_shot(problems: Problems, *, roots: Roots) -> Path | None:

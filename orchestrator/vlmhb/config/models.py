@@ -13,6 +13,7 @@ from vlmhb.contracts import BenchmarkCard, EvaluationRow
 from vlmhb.errors import BadCard, BadValue, MissingValue, NotHonest, UnknownName
 from vlmhb.modelcard import URL_INTERFACES, ModelCard, TaskType
 
+from .cardsecrets import check_card_secrets
 from .datasets import EXAMPLES
 from .modelparams import with_params
 from .problems import Problems, Sources
@@ -45,7 +46,7 @@ class FoundModel:
 
 
 def find_model(problems: Problems, *, sources: Sources) -> FoundModel:
-    """Raises `UnknownName`, `BadValue`, `MissingValue`."""
+    """Raises `UnknownName`, `BadValue`, `MissingValue`, `NotInForce`."""
     row = problems.row
     if row.only_evaluate_metrics:
         return FoundModel(card=_card_without_server(row, sources=sources))
@@ -56,6 +57,7 @@ def find_model(problems: Problems, *, sources: Sources) -> FoundModel:
     if row.docker_image is not None:
         card = card.model_copy(update={"image": row.docker_image})
     card = with_params(problems, card=card)
+    check_card_secrets(problems, card=card)
     base_url = row.base_url or card.base_url
     if card.interface in URL_INTERFACES and base_url is None:
         what = f"model '{card.name}' needs the URL of its server"

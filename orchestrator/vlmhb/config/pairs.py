@@ -1,10 +1,12 @@
-"""The (doc_class, question_type) pairs of the samples that a row selects, read before anything runs."""
+"""What kinds of samples a dataset has, and which of them a row selects: read before anything runs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from vlmhb_stages.specs import READ_BEFORE
 
 from vlmhb.dataset_files import is_archive
 from vlmhb.errors import BadDataset, BadValue
@@ -12,11 +14,6 @@ from vlmhb.reading.names import name_hint
 
 from .datasets import FoundDataset
 from .problems import Problems
-
-_CHEAP = (
-    "annotation",
-    "jsonl",
-)  # the others hold images, or a file per sample, or are packed: left to `prepare`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +27,28 @@ class Pair:
         return f"{self.doc_class} {self.question_type}"
 
 
-def selected_pairs(problems: Problems, *, dataset: FoundDataset) -> tuple[Pair, ...] | None:
-    """Distinct pairs behind the filters, in file order; None where nobody needs them or they cost too much.
+@dataclass(frozen=True, kw_only=True)
+class Kinds:
+    """Distinct pairs in file order: of all samples, and of those behind the row's filters.
+
+    `names`: the keys of the metadata that any sample has."""
+
+    all: tuple[Pair, ...]
+    selected: tuple[Pair, ...]
+    names: frozenset[str]
+
+
+def find_kinds(problems: Problems, *, dataset: FoundDataset) -> Kinds | None:
+    """None where nobody needs them, or where they cost too much: other loaders hold images, or a file per sample, or
+    are packed, and are left to `prepare`.
 
     Raises `BadValue` for a filter that nothing passes, `BadDataset` when the file cannot be read."""
     row = problems.row
     needed = row.prompt_collection or row.prompt_config or row.filter_doc_class or row.filter_question_type
-    if not needed or dataset.benchmark.loader not in _CHEAP or is_archive(dataset.path):
+    if not needed or dataset.benchmark.loader not in READ_BEFORE or is_archive(dataset.path):
         return None
-    pairs = read_pairs(dataset)
+    found = read_kinds(dataset)
+    pairs = found.all
     doc_classes = [pair.doc_class for pair in pairs]
     question_types = [pair.question_type for pair in pairs]
     _check_filter(row.filter_doc_class, known=doc_classes, where=problems.where("filter_doc_class"))
@@ -53,10 +63,10 @@ def selected_pairs(problems: Problems, *, dataset: FoundDataset) -> tuple[Pair, 
     )
     if pairs and not selected:
         raise BadValue("no sample passes both filters", where=problems.where("filter_question_type"))
-    return selected
+    return replace(found, selected=selected)
 
 
-def read_pairs(dataset: FoundDataset) -> tuple[Pair, ...]:
+def read_kinds(dataset: FoundDataset) -> Kinds:
     """Raises `BadDataset`. Damaged rows are left to `prepare`, where each costs one sample."""
     from vlmhb_benchmarks.loaders import LoaderError, load
 
@@ -64,6 +74,7 @@ def read_pairs(dataset: FoundDataset) -> tuple[Pair, ...]:
     if root.is_file():
         root, params = root.parent, {**params, "file": root.name}
     found: dict[Pair, None] = {}
+    names: set[str] = set()
     try:
         for sample in load(dataset.benchmark.loader, root, params):
             if sample.problem is None:
@@ -72,10 +83,12 @@ def read_pairs(dataset: FoundDataset) -> tuple[Pair, ...]:
                     doc_class=metadata.get("doc_class", ""), question_type=metadata.get("question_type", "")
                 )
                 found.setdefault(pair)
+                names.update(metadata)
     except LoaderError as error:
         row = f", row {error.row}" if error.row is not None else ""
         raise BadDataset(error.message, where=f"{_file(root, error.file)}{row}", hint=error.hint) from None
-    return tuple(found)
+    pairs = tuple(found)
+    return Kinds(all=pairs, selected=pairs, names=frozenset(names))
 
 
 def _file(root: Path, name: str) -> str:

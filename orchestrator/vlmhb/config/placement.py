@@ -9,11 +9,18 @@ from .problems import Problems
 
 _OF_OUR_SERVERS = ("gpus", "replicas", "batch_size", "docker_image", "weights")
 _OF_URLS = ("base_url", "api_key")
+_OF_REQUESTS = ("warmup", "slo", "rate_limit", "overflow", "max_image_side")
+_OCR = ("rapidocr", "tesseract")
 
 
 def check_placement(problems: Problems, *, model: ModelCard) -> None:
     """Warns of wishes without an effect. Raises `BadValue`, `NotInForce` for those that cannot be fulfilled."""
     row = problems.row
+    if model.interface == "replay" or row.answers_file is not None:
+        _warn_of_requests(_OF_REQUESTS, "the answers come from a file, so nobody is asked", problems=problems)
+    elif model.interface in _OCR:
+        why = f"an OCR engine ({model.interface}) takes images of any number of tokens"
+        _warn_of_requests(("overflow",), why, problems=problems)
     if model.interface in (*URL_INTERFACES, "replay") or row.answers_file is not None:
         _warn_of(_OF_OUR_SERVERS, "no model server is started for this row", problems=problems)
         return
@@ -30,3 +37,10 @@ def _warn_of(columns: tuple[str, ...], why: str, *, problems: Problems) -> None:
     for column in columns:
         if getattr(problems.row, column) is not None:
             problems.warn(f"no effect: {why}", column=column)
+
+
+def _warn_of_requests(columns: tuple[str, ...], why: str, *, problems: Problems) -> None:
+    """One line for all of them; an empty list asks for nothing."""
+    given = [column for column in columns if getattr(problems.row, column) not in (None, ())]
+    if given:
+        problems.warn(f"{', '.join(given)}: no effect: {why}", column=given[0])

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
-from vlmhb_stages.specs import PromptConfig, PromptPair
+from vlmhb_stages.specs import TEMPLATE_NAMES, PromptConfig, PromptPair
 
 from vlmhb.errors import BadPrompts, ErrorList, VlmhbError
 from vlmhb.reading.jsonnodes import parse_json
@@ -16,6 +15,8 @@ from vlmhb.reading.names import name_hint
 from vlmhb.reading.nodes import Node, SyntaxFault
 from vlmhb.reading.text import read_text
 from vlmhb.reading.yamlnodes import parse_yaml
+
+from .promptvariables import needed_variables, template_fault
 
 WRAPPER = "prompt_config"
 # The prototype's keys stand beside ours: what each sets of which pair.
@@ -34,7 +35,22 @@ _MARKS = re.compile(r"\{\{|\{%|\{#")
 _SINGLE = re.compile(r"(?<!\{)\{(question|classes)\}(?!\})")
 
 
-def read_prompt_file(path: Path) -> PromptConfig:
+@dataclass(frozen=True, kw_only=True)
+class Foreign:
+    """A variable that not every sample has. `template`: the one that needs it; `where`: its place in the file."""
+
+    name: str
+    template: str
+    where: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadPrompts:
+    config: PromptConfig
+    foreign: tuple[Foreign, ...] = ()
+
+
+def read_prompt_file(path: Path) -> ReadPrompts:
     """Raises `ErrorList` of `BadPrompts` naming rows, `ConfigUnreadable`, `WrongEncoding`."""
     text = read_text(path)
     try:
@@ -45,17 +61,13 @@ def read_prompt_file(path: Path) -> PromptConfig:
     return _Reader(str(path), has_rows=True).read(node)
 
 
-def read_prompt_text(text: str, *, where: str) -> PromptConfig:
+def read_prompt_text(text: str, *, where: str) -> ReadPrompts:
     """The same from JSON that stands in a run config at `where`."""
     try:
         node = parse_json(text)
     except SyntaxFault as fault:
         raise BadPrompts(fault.what, where=where, hint=_FORM) from None
     return _Reader(where, has_rows=False).read(node)
-
-
-def classes_of(config: PromptConfig) -> tuple[str, ...]:
-    return tuple(config.classes)
 
 
 def has_user(config: PromptConfig) -> bool:
@@ -69,7 +81,7 @@ def has_system(config: PromptConfig) -> bool:
 def looks_like_prompts(path: Path) -> PromptConfig | None:
     """The prompt config that the file is; None for any other file."""
     try:
-        return read_prompt_file(path)
+        return read_prompt_file(path).config
     except VlmhbError:
         return None
 
@@ -103,8 +115,9 @@ class _Reader:
     place: str
     has_rows: bool
     errors: list[VlmhbError] = field(default_factory=list)
+    foreign: list[Foreign] = field(default_factory=list)
 
-    def read(self, node: Node) -> PromptConfig:
+    def read(self, node: Node) -> ReadPrompts:
         fields = node.fields or {}
         if set(fields) == {WRAPPER}:
             fields = fields[WRAPPER].fields or {}
@@ -124,12 +137,13 @@ class _Reader:
                 self._wrong(f"unknown key '{key}'", node=item, hint=name_hint(key, KEYS) or _FORM)
         if self.errors:
             raise ErrorList(self.errors)
-        return PromptConfig(
+        config = PromptConfig(
             fixed=sides["fixed"].pair,
             default=sides["default"].pair,
             classes=mappings["type_mapping"],
             questions=mappings["question_mapping"],
         )
+        return ReadPrompts(config=config, foreign=tuple(self.foreign))
 
     def _mapping(self, node: Node, *, name: str) -> dict[str, PromptPair]:
         if node.fields is None:
@@ -172,24 +186,12 @@ class _Reader:
             fault = template_fault(text)
             if fault is not None:
                 self._wrong(f"{name}: {fault}", node=node)
+                return
+            needed = (one for one in needed_variables(text) if one not in TEMPLATE_NAMES)
+            self.foreign += [Foreign(name=one, template=name, where=self._where(node)) for one in needed]
 
     def _wrong(self, what: str, *, node: Node, hint: str = "") -> None:
-        where = f"{self.place}, row {node.line}" if self.has_rows else self.place
-        self.errors.append(BadPrompts(what, where=where, hint=hint))
+        self.errors.append(BadPrompts(what, where=self._where(node), hint=hint))
 
-
-def template_fault(text: str) -> str | None:
-    """What is wrong with the form of a Jinja template; None where nothing is, or where Jinja is not installed here:
-    then `prepare` says it, before any model is asked."""
-    if find_spec("jinja2") is None:
-        return None
-    from jinja2 import TemplateSyntaxError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    try:
-        ImmutableSandboxedEnvironment(optimized=False).parse(text)
-    except TemplateSyntaxError as error:
-        return f"{error.message}, line {error.lineno} of the template"
-    except RecursionError:
-        return "nested too deeply"
-    return None
+    def _where(self, node: Node) -> str:
+        return f"{self.place}, row {node.line}" if self.has_rows else self.place

@@ -12,6 +12,7 @@ from vlmhb.errors import VlmhbError
 
 from .answers import find_answers
 from .asking import Asked, check_form, find_asked
+from .capabilities import check_capabilities
 from .datasets import FoundDataset, find_dataset
 from .identifiers import evaluation_ids
 from .models import FoundModel, check_honest, decoding_of, find_model
@@ -58,10 +59,12 @@ def _resolve_row(problems: Problems, *, id_: str, sources: Sources) -> ResolvedE
     if model is not None:
         answers = problems.attempt(lambda: find_answers(problems, model=model.card, roots=sources.roots))
         problems.attempt(partial(check_placement, problems, model=model.card))
-    serving = _serving(problems, model=model, sources=sources) if model is not None else None
+    serving = _serving(problems, model=model, dataset=dataset, sources=sources) if model is not None else None
     if model is not None and dataset is not None:
         for card in (model.card, *(serving.fallbacks if serving is not None else ())):
             problems.attempt(partial(check_honest, problems, model=card, benchmark=dataset.benchmark))
+            if answers is None:
+                check_capabilities(problems, model=card, benchmark=dataset.benchmark)
     asked = find_asked(problems, dataset=dataset, roots=sources.roots) if dataset is not None else None
     if scoring is not None and asked is not None:
         asks = model.card if model is not None and answers is None else None
@@ -74,8 +77,13 @@ def _resolve_row(problems: Problems, *, id_: str, sources: Sources) -> ResolvedE
     return evaluation if serving is None else evaluation.model_copy(update=vars(serving))
 
 
-def _serving(problems: Problems, *, model: FoundModel, sources: Sources) -> Serving | None:
-    return problems.attempt(lambda: find_serving(problems, model=model.card, sources=sources))
+def _serving(
+    problems: Problems, *, model: FoundModel, dataset: FoundDataset | None, sources: Sources
+) -> Serving | None:
+    benchmark = dataset.benchmark if dataset is not None else None
+    return problems.attempt(
+        lambda: find_serving(problems, model=model.card, benchmark=benchmark, sources=sources)
+    )
 
 
 def _evaluation(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any, get_args
 
+from vlmhb_stages.specs import Overflow
+
 from vlmhb.contracts import EngineName, EvaluationRow
 
 from .columns import KINDS, MEANINGS, REQUIRED
 from .limits import BUDGET_SCOPES, SCOPES
 from .rows import AGGREGATORS, PROFILES
+from .serving import Mode
 
 
 def run_config_schema() -> dict[str, Any]:
@@ -89,6 +92,8 @@ def _columns() -> dict[str, Any]:
     columns = {name: _column(name, properties[name]) for name in KINDS}
     columns["metrics_profile"]["enum"] = [*PROFILES, None]
     columns["metrics_aggregators"]["anyOf"][0]["items"] = {"enum": [*AGGREGATORS, "overall"]}
+    columns["mode"]["enum"] = [*get_args(Mode), None]
+    columns["overflow"]["anyOf"][0]["items"] = {"enum": [*get_args(Overflow)]}
     columns["api_key"]["anyOf"][0]["pattern"] = "^secret:"
     return columns
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from vlmhb_stages.specs import Overflow, RateLimit, Slo
 
+from vlmhb.contracts import BenchmarkCard, EvaluationRow
 from vlmhb.errors import BadCard, BadValue, ErrorList, MissingValue
 from vlmhb.modelcard import URL_INTERFACES, ModelCard
 from vlmhb.reading.names import name_hint, shown
 
+from .models import decoding_of
 from .problems import Problems, Sources
 from .quantities import rate_of, slo_of
 from .urls import check_url
@@ -22,7 +24,8 @@ Mode = Literal["throughput", "benchmark"]
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
-    """The row's wishes over the card's. `fallbacks` are models behind URLs, in the order to ask them."""
+    """The row's wishes over the card's. `fallbacks` are models behind URLs, in the order to ask them, with the row's
+    wishes over each of their cards."""
 
     fallbacks: tuple[ModelCard, ...]
     overflow: tuple[Overflow, ...]
@@ -33,7 +36,9 @@ class Serving:
     rate: RateLimit
 
 
-def find_serving(problems: Problems, *, model: ModelCard, sources: Sources) -> Serving:
+def find_serving(
+    problems: Problems, *, model: ModelCard, benchmark: BenchmarkCard | None, sources: Sources
+) -> Serving:
     """Raises `ErrorList` of `BadValue`, `UnknownName`, `MissingValue`, `BadCard`."""
     row = problems.row
     found = Problems(row=row, warnings=problems.warnings)
@@ -50,7 +55,9 @@ def find_serving(problems: Problems, *, model: ModelCard, sources: Sources) -> S
     if found.errors:
         raise ErrorList(found.errors)
     return Serving(
-        fallbacks=fallbacks,
+        fallbacks=tuple(
+            _with_row(card, row=row, benchmark=benchmark, overflow=overflow, rate=rate) for card in fallbacks
+        ),
         overflow=model.overflow if overflow is None else overflow,
         max_image_side=row.max_image_side or model.max_image_side,
         mode=mode,
@@ -85,6 +92,25 @@ def _fallback(name: str, *, model: ModelCard, where: str, sources: Sources) -> M
         what = f"model '{name}' needs the URL of its server"
         raise MissingValue(what, where=where, hint=f"write base_url in its card {card.origin}")
     return card
+
+
+def _with_row(
+    card: ModelCard,
+    *,
+    row: EvaluationRow,
+    benchmark: BenchmarkCard | None,
+    overflow: tuple[Overflow, ...] | None,
+    rate: RateLimit | None,
+) -> ModelCard:
+    """A fallback is asked as its own card says, but for what the row says: that holds wherever it is asked."""
+    wanted: dict[str, Any] = {
+        "decoding": decoding_of(row, model=card, benchmark=benchmark) if benchmark is not None else None,
+        "concurrency": row.concurrency,
+        "max_image_side": row.max_image_side,
+        "overflow": overflow,
+        "rate": rate,
+    }
+    return card.model_copy(update={name: value for name, value in wanted.items() if value is not None})
 
 
 def _check_urls(card: ModelCard) -> None:

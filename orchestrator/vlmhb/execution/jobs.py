@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from vlmhb_stages.specs import Target
+from vlmhb_stages.specs import Host, ReplayBackend, Target
 
 from vlmhb.contracts import ResolvedEvaluation
 from vlmhb.dataset_files import dataset_mount
@@ -105,6 +105,8 @@ def infer_job(
         budgeted=isinstance(server, Paying) and server.limited,
         cache=known.cache,
     )
+    if not isinstance(spec.backend, ReplayBackend):  # which asks nobody
+        spec = spec.model_copy(update={"host": Host()})
     mounts = [
         Mount(source=inputs.out / "inputs", target="/vlmhb/in/inputs"),
         *media_mounts(evaluation, inputs),

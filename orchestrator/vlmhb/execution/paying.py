@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class Paying(Companion):
         self._payment, self._keeper, self._inner = payment, keeper, inner
         self._folder, self._clock = folder, clock
         self._account: Account | None = None
-        self._began = self._written = 0.0
+        self._began = self._written = self._looked = 0.0
         self._told = 0.0  # what the ledger knows to be spent
         self._wanted = 0.0  # the most that the request could cost for which there was no money
 
@@ -99,6 +99,9 @@ class Paying(Companion):
         waiting = account.limits and not account.final and account.needed > account.granted
         if (since >= WRITE_EVERY_S and account.spent != self._told) or (waiting and since >= ASK_EVERY_S):
             self._write(account)
+        if self._clock() - self._looked >= WRITE_EVERY_S:  # the driver cannot go on without its file
+            self._looked = self._clock()
+            self._grant(account)
         by_the_hour = self._payment.machine is not None and bool(account.limits)
         if by_the_hour and account.final and account.spent >= account.granted:
             raise self.reached()
@@ -152,8 +155,9 @@ class Paying(Companion):
         value = {"granted": round(account.base + account.granted, 9), "final": account.final}
         path = self._folder / GRANT
         text = json.dumps(value).encode()
-        if not path.exists() or path.read_bytes() != text:
-            write_atomic(path, text)
+        with suppress(FileNotFoundError):  # someone has removed the folder: the driver ends by itself
+            if not path.exists() or path.read_bytes() != text:
+                write_atomic(path, text)
 
     def _meter(self, account: Account) -> None:
         """GPUs cost from the start of the inference to its end, whether they work or load."""

@@ -105,7 +105,6 @@ class Replica:
             if not self._given_up and self._session.clock() >= self._next_start:
                 self._start()
             return
-        server_log.bound(self.plan.log)
         ended = self._handle.poll()
         if ended is not None:
             self.note_peak()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmhb.engines.base import ContainerTask, Handle, Mount
+from vlmhb.execution import server_log
 from vlmhb.execution.replica import Replica, ReplicaPlan, facts_of
 from vlmhb.execution.server_config import ServerRequest, lowered_batch, server_task, write_config
 from vlmhb.execution.session import Session
@@ -122,10 +123,11 @@ def model_server(session: Session, request: ServerRequest, *, need: GpuNeed) -> 
             ]
             group = ServerGroup(session, request, replicas=replicas, leased=leased)
             own_by(base, user=session.user)
-            try:
-                yield group
-            finally:
-                group.stop()
+            with server_log.bounded([replica.plan.log for replica in replicas]):
+                try:
+                    yield group
+                finally:
+                    group.stop()
 
 
 def _replica(session: Session, request: ServerRequest, *, number: int, leased: Leased, base: Path) -> Replica:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -87,21 +88,36 @@ class Session:
 
 @contextmanager
 def stop_on_signals(stop: StopSignal) -> Iterator[None]:
-    """Ctrl-C or SIGTERM once: let requests in flight finish, then stop; twice: kill own containers."""
+    """Ctrl-C, SIGTERM or a terminal that is closed, once: let requests in flight finish, then stop; twice: kill own
+    containers. SIGHUP that is ignored already (`nohup`) stays so."""
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         stop.request()
         if stop.killing:
-            os.write(2, b"stopping now: killing own containers\n")
+            _say(b"stopping now: killing own containers\n")
         else:
-            os.write(
-                2,
-                b"stopping: requests in flight are finished first; once more kills (resume with the same command)\n",
+            _say(
+                b"stopping: requests in flight are finished first; once more kills (resume with the same command)\n"
             )
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _say(line: bytes) -> None:
+    """Where the terminal is gone, what else is said there must not break the end of the run."""
+    try:
+        os.write(2, line)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number in (1, 2):
+            if stat.S_ISCHR(os.fstat(number).st_mode):  # no file, pipe or socket: those are still there
+                os.dup2(nowhere, number)
+        os.close(nowhere)

@@ -15,6 +15,7 @@ from vlmhb.engines.base import ContainerTask, ImageSpec, Limits, Mount, Network
 from vlmhb.errors import (
     ArtifactBusy,
 )
+from vlmhb.execution.heartbeat import heartbeat
 from vlmhb.execution.session import Session
 from vlmhb.execution.usage import Used, usage_noted, usage_summary
 from vlmhb.execution.verdict import budget_end, judge
@@ -178,13 +179,36 @@ def _run_once(
 ) -> tuple[Watched, dict[str, Any]]:
     artifact.collect_events()  # of an attempt that was killed: its last words are not this one's
     own_by(artifact.out, user=session.user)
+    job.companion.begin()
+    with heartbeat(session, job.spec) as beating:
+        task = _task(session, planned, job, artifact=artifact, beside=beating)
+        watched, missing = _follow(
+            session, planned, job, task=task, artifact=artifact, evaluation_id=evaluation_id
+        )
+    facts = job.companion.facts()
+    unenforced = {*session.engine.render(task, root=artifact.folder).not_enforced, *missing}
+    facts["not_enforced"] = tuple(sorted({*unenforced, *facts.get("not_enforced", ())}))
+    artifact.add_resources(
+        {"role": planned.stage, "peak_memory_mib": watched.exit.peak_memory_mib, "exit": watched.exit.code}
+    )
+    return watched, facts
+
+
+def _follow(
+    session: Session,
+    planned: PlannedStage,
+    job: StageJob,
+    *,
+    task: ContainerTask,
+    artifact: Artifact,
+    evaluation_id: str,
+) -> tuple[Watched, tuple[str, ...]]:
+    """From its start to its end; what the engine could not enforce."""
 
     def on_event(event: dict[str, Any]) -> None:
         job.companion.on_event(event)
         _show(event, session=session, evaluation_id=evaluation_id, stage=planned.stage)
 
-    job.companion.begin()
-    task = _task(session, planned, job, artifact=artifact)
     handle = session.scheduler.start(task, engine=session.engine, log=artifact.log)
     hz = session.sample_hz if planned.stage == "infer" else 0.0
     try:
@@ -200,13 +224,7 @@ def _run_once(
     except BaseException:
         handle.stop(grace_s=KILL_GRACE_S)  # nobody would follow it any more
         raise
-    facts = job.companion.facts()
-    unenforced = {*session.engine.render(task, root=artifact.folder).not_enforced, *missing}
-    facts["not_enforced"] = tuple(sorted({*unenforced, *facts.get("not_enforced", ())}))
-    artifact.add_resources(
-        {"role": planned.stage, "peak_memory_mib": watched.exit.peak_memory_mib, "exit": watched.exit.code}
-    )
-    return watched, facts
+    return watched, missing
 
 
 def _show(event: dict[str, Any], *, session: Session, evaluation_id: str, stage: str) -> None:
@@ -216,7 +234,9 @@ def _show(event: dict[str, Any], *, session: Session, evaluation_id: str, stage:
         session.progress.message(f"{evaluation_id} {stage}: {event.get('message')}")
 
 
-def _task(session: Session, planned: PlannedStage, job: StageJob, *, artifact: Artifact) -> ContainerTask:
+def _task(
+    session: Session, planned: PlannedStage, job: StageJob, *, artifact: Artifact, beside: tuple[Mount, ...]
+) -> ContainerTask:
     own = (
         Mount(source=session.kit_path, target="/vlmhb/kit.pyz"),
         Mount(source=artifact.folder / "spec.json", target="/vlmhb/spec.json"),
@@ -226,7 +246,7 @@ def _task(session: Session, planned: PlannedStage, job: StageJob, *, artifact: A
         name=f"vlmhb-{planned.stage}-{artifact.fingerprint[:12]}",
         image=job.image,
         command=("python3", "/vlmhb/kit.pyz", planned.stage),
-        mounts=(*own, *job.mounts, *job.companion.mounts()),
+        mounts=(*own, *job.mounts, *job.companion.mounts(), *beside),
         env={"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"},
         network=job.network,
         limits=job.limits,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-MISSING = "(none)"
+MISSING = "not set"
 MAX_FIELDS = 4
 HEX = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
@@ -26,12 +26,15 @@ def _is_list_of_objects(value: Any) -> bool:
 
 
 def changed_fields(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """`weights 66285→a1b2c3` for every field that differs, by name."""
+    """`weights 66285→a1b2c3` for every field that differs, by name.
+
+    A field that was not there and one without a value tell the same to a person: only where nothing else differs, it
+    is told that the field is new, for the identity has changed all the same."""
     before, after = flatten(old), flatten(new)
-    names = sorted(
-        name for name in {*before, *after} if before.get(name, MISSING) != after.get(name, MISSING)
-    )
-    return [f"{name} {short(before.get(name, MISSING))}→{short(after.get(name, MISSING))}" for name in names]
+    names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    if names:
+        return [f"{name} {_told(before.get(name))}→{_told(after.get(name))}" for name in names]
+    return [f"{name} was not set" for name in sorted({*before} ^ {*after})]
 
 
 def nearest_change(identities: list[dict[str, Any]], new: dict[str, Any]) -> str | None:
@@ -53,6 +56,10 @@ def changed_files(old: dict[str, str], new: dict[str, str]) -> str:
     ]
     more = f" and {len(told) - MAX_FIELDS} more" if len(told) > MAX_FIELDS else ""
     return ", ".join(told[:MAX_FIELDS]) + more
+
+
+def _told(value: Any) -> str:
+    return MISSING if value is None else short(value)
 
 
 def short(value: Any) -> str:

@@ -85,7 +85,7 @@ def infer_identity(evaluation: ResolvedEvaluation, facts: Facts, *, inputs: str)
 def _changed_ways(evaluation: ResolvedEvaluation) -> dict[str, Any]:
     """Ways to ask that can change an answer or its timing; those left at their defaults invalidate nothing."""
     ways: dict[str, Any] = {
-        "fallbacks": [url_model_identity(card) for card in evaluation.fallbacks],
+        "fallbacks": [_fallback_identity(card, evaluation) for card in evaluation.fallbacks],
         "overflow": list(evaluation.overflow),
         "max_image_side": evaluation.max_image_side,
         "mode": evaluation.mode if evaluation.mode != "throughput" else None,
@@ -93,6 +93,27 @@ def _changed_ways(evaluation: ResolvedEvaluation) -> dict[str, Any]:
         "structured": "structured" in evaluation.model.capabilities,
     }
     return {name: value for name, value in ways.items() if value}
+
+
+def _fallback_identity(card: ModelCard, evaluation: ResolvedEvaluation) -> dict[str, Any]:
+    """The model, and in what it is asked otherwise than the one it stands in for."""
+    own, first = _manner_identity(card), _manner_identity(evaluation.model)
+    first |= {
+        "decoding": evaluation.decoding.model_dump(mode="json"),
+        "overflow": list(evaluation.overflow),
+        "max_image_side": evaluation.max_image_side,
+    }
+    return {**url_model_identity(card), **{name: own[name] for name in own if own[name] != first[name]}}
+
+
+def _manner_identity(card: ModelCard) -> dict[str, Any]:
+    return {
+        "decoding": card.decoding.model_dump(mode="json"),
+        "overflow": list(card.overflow),
+        "max_image_side": card.max_image_side,
+        "shrink_on_oom": "images" in card.on_oom,
+        "structured": "structured" in card.capabilities,
+    }
 
 
 def url_model_identity(card: ModelCard) -> dict[str, Any]:

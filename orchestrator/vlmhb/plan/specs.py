@@ -94,7 +94,7 @@ def infer_spec(
         warmup=evaluation.warmup,
         slo=evaluation.slo,
         concurrency=1 if evaluation.mode == "benchmark" else evaluation.concurrency,
-        adaptive=_adaptive(evaluation),
+        adaptive=is_adaptive(evaluation.model),
         rate=evaluation.rate,
         breaker=evaluation.model.breaker,
         retry=retry,
@@ -105,9 +105,8 @@ def infer_spec(
     )
 
 
-def _adaptive(evaluation: ResolvedEvaluation) -> bool:
-    wanted = evaluation.model.adaptive
-    return evaluation.model.interface in URL_INTERFACES if wanted is None else wanted
+def is_adaptive(model: ModelCard) -> bool:
+    return model.interface in URL_INTERFACES if model.adaptive is None else model.adaptive
 
 
 def answers_target(evaluation: ResolvedEvaluation) -> str | None:

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 
 _LISTED = 8  # so many known names are listed when none is near
 _SHOWN = 80  # characters of a user's value repeated in a message
+_KEY = re.compile(
+    r"(?:sk|pk|rk)-[\w-]{16}|hf_\w{16}|gh[pousr]_\w{16}|github_pat_|glpat-|xox[abp]-|AKIA\w{12}|Bearer "
+)
 _TOKEN = re.compile(r"(?:sk|pk|rk)-|hf_|gh[pousr]_|github_pat_|glpat-|xox[abp]-|AKIA|eyJ|Bearer ")
 
 
@@ -29,6 +32,11 @@ def name_hint(name: str, known: Iterable[str]) -> str:
     if names and len(names) <= _LISTED:
         return "known: " + ", ".join(names)
     return ""
+
+
+def looks_like_key(value: str) -> bool:
+    """By what keys of well-known services begin with."""
+    return _KEY.match(value) is not None
 
 
 def shown(value: str) -> str:

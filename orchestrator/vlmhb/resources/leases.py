@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class LeaseDesk:
     folder: Path = field(default_factory=lease_folder)
     sleep: Callable[[float], None] = time.sleep
     tidy: Callable[[dict[str, Any]], None] = _ignore
+    desk_wait_s: float = 30.0  # how long somebody may look before he counts as stuck
 
     @contextmanager
     def lease(
@@ -58,7 +59,7 @@ class LeaseDesk:
     ) -> Iterator[tuple[str, ...]]:
         """The UUIDs got, until the block ends. `waiting` is told for whom it waits, again when that changes.
 
-        Raises `Interrupted`."""
+        Raises `Interrupted`, `EngineUnavailable`."""
         held = self._acquire(wish, waiting=waiting, should_stop=should_stop)
         try:
             yield tuple(held)
@@ -87,9 +88,7 @@ class LeaseDesk:
         told = ""
         with self._ticket(wish) as ticket:
             while True:
-                with hold(
-                    self.folder / DESK
-                ):  # one looks at a time, so that nobody takes half of what he needs
+                with self._at_desk():  # one looks at a time, so that nobody takes half of what he needs
                     held = self._try(wish, ticket=ticket)
                     text = self._described(wish, ticket=ticket) if held is None else ""
                 if held is not None:
@@ -134,7 +133,7 @@ class LeaseDesk:
     @contextmanager
     def _ticket(self, wish: Wish) -> Iterator[Path]:
         """A place in the queue: its name gives the order, its lock says that someone waits."""
-        with hold(self.folder / DESK):  # a ticket is never seen before it is complete
+        with self._at_desk():  # a ticket is never seen before it is complete
             path = self.folder / f"{TICKET}{time.time_ns():020d}-{os.getpid()}-{id(wish):x}"
             file = try_hold(path)
             if file is None:
@@ -158,13 +157,13 @@ class LeaseDesk:
                     path.unlink(missing_ok=True)
                 file.drop()
                 continue
-            record = told_in(path)
-            if record:
-                wish = Wish(
-                    uuids=tuple(record["uuids"]), count=int(record["count"]), holder=dict(record["holder"])
-                )
+            wish = _wish_in(path)
+            if wish is not None:
                 found.append(wish)
         return found
+
+    def _at_desk(self) -> AbstractContextManager[None]:
+        return hold(self.folder / DESK, wait_s=self.desk_wait_s)
 
     @staticmethod
     def _probe(path: Path) -> HeldFile | None:
@@ -182,6 +181,15 @@ class LeaseDesk:
 
     def _lock(self, uuid: str) -> Path:
         return self.folder / f"{uuid.replace('/', '_')}.lock"
+
+
+def _wish_in(ticket: Path) -> Wish | None:
+    """None: not what we write, so it holds nobody up."""
+    record = told_in(ticket)
+    uuids, count, holder = record.get("uuids"), record.get("count"), record.get("holder")
+    if not (isinstance(uuids, list) and isinstance(count, int) and isinstance(holder, dict)):
+        return None
+    return Wish(uuids=tuple(str(uuid) for uuid in uuids), count=count, holder=holder)
 
 
 def named(holder: dict[str, Any]) -> str:

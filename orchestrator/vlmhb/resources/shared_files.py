@@ -9,6 +9,7 @@ import os
 import secrets
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from vlmhb.errors import EngineUnavailable
 
 FOLDER_MODE = 0o1777  # as /tmp: everyone may add files, nobody may remove another's
 FILE_MODE = 0o666
+_NEXT_TRY_S = 0.01
 
 
 def shared_folder(path: Path) -> Path:
@@ -75,14 +77,23 @@ def try_hold(path: Path) -> HeldFile | None:
 
 
 @contextmanager
-def hold(path: Path) -> Iterator[HeldFile]:
-    """Waits for it; for short sections only."""
-    descriptor = _open(path)
+def hold(path: Path, *, wait_s: float) -> Iterator[None]:
+    """Waits for it; for short sections only. Raises `EngineUnavailable` when somebody keeps it for longer than
+    `wait_s`: he was stopped in the middle, or hangs."""
+    until = time.monotonic() + wait_s
+    while (file := try_hold(path)) is None:
+        if time.monotonic() > until:
+            pid = told_in(path).get("pid", "unknown")
+            raise EngineUnavailable(
+                f"{path} has been held for {wait_s:g} s by the process {pid}",
+                hint=f"it is stopped or hangs: let it go on (kill -CONT {pid}) or end it",
+            )
+        time.sleep(_NEXT_TRY_S)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield HeldFile(descriptor)
+        file.write({"pid": os.getpid()})
+        yield
     finally:
-        os.close(descriptor)
+        file.drop()
 
 
 def told_in(path: Path) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Artifact:
 
     def verify(self, manifest: Manifest, *, memo: HashMemo) -> None:
         """Raises `ArtifactEdited` naming the first file that is not what was sealed."""
-        found = memo.tree(self.out).files
+        found = memo.tree(self.out, links=False).files
         for name in sorted({*found, *manifest.outputs}):
             if found.get(name) != manifest.outputs.get(name):
                 state = (
@@ -109,7 +109,7 @@ class Artifact:
         """Sync every output, then write the manifest: from here on the artifact never changes."""
         self.collect_events()
         sync_tree(self.out)
-        outputs = memo.tree(self.out).files
+        outputs = memo.tree(self.out, links=False).files
         manifest = Manifest(
             fingerprint=self.fingerprint, outputs=outputs, groups=group_hashes(outputs), **fields
         )

@@ -80,6 +80,8 @@ def sync_tree(root: Path) -> None:
     """fsync every file and folder below `root`, so that a manifest never outlives what it describes."""
     for folder, _, files in os.walk(root):
         for name in files:
+            if Path(folder, name).is_symlink():  # the folder holds it; what it leads to is not ours
+                continue
             descriptor = os.open(Path(folder, name), os.O_RDONLY)
             try:
                 os.fsync(descriptor)

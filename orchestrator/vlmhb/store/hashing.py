@@ -53,19 +53,19 @@ class HashMemo:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def tree(self, root: Path, *, names: Sequence[str] | None = None) -> TreeHash:
-        """Hash of a folder's regular files (links followed), or of a single file; of those `names` alone that
-        there are, where they are given."""
+    def tree(self, root: Path, *, names: Sequence[str] | None = None, links: bool = True) -> TreeHash:
+        """Hash of a folder's regular files, or of a single file; of those `names` alone that there are, where they are
+        given. Without `links` none is followed: where it leads to counts, not what is there."""
         memo_path = self._folder / f"{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:32]}.json"
         known: dict[str, list[Any]] = read_json(memo_path) or {}
         seen: dict[str, list[Any]] = {}
         size = 0
-        for relative, path in iter_files(root) if names is None else _named(root, names):
+        for relative, path in iter_files(root, links=links) if names is None else _named(root, names):
             try:
-                stat = path.stat()
+                stat = path.stat(follow_symlinks=links)
                 key = [stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
                 entry = known.get(relative)
-                digest = entry[4] if entry and entry[:4] == key else sha256_file(path)
+                digest = entry[4] if entry and entry[:4] == key else _digest(path, links=links)
             except FileNotFoundError:
                 continue  # gone since the folder was listed
             seen[relative] = [*key, digest]
@@ -78,19 +78,27 @@ class HashMemo:
         return TreeHash(sha256=sha256_json(files), files=files, size=size)
 
 
-def iter_files(root: Path) -> Iterator[tuple[str, Path]]:
+def _digest(path: Path, *, links: bool) -> str:
+    if not links and path.is_symlink():
+        return hashlib.sha256(b"link to " + os.fsencode(path.readlink())).hexdigest()
+    return sha256_file(path)
+
+
+def iter_files(root: Path, *, links: bool = True) -> Iterator[tuple[str, Path]]:
     """(relative name, path) of every regular file below `root`, sorted; a file yields itself as its name.
 
-    Links to folders are followed, except back to one that holds them. Raises `PermissionError` for a folder
-    that cannot be listed: what is in it would silently be no part of the identity."""
+    Links to folders are followed, except back to one that holds them; without `links` each is one of the files.
+    Raises `PermissionError` for a folder that cannot be listed: what is in it would silently be no part of the
+    identity."""
     if root.is_file():
         yield root.name, root
         return
-    for folder, folders, files in os.walk(root, followlinks=True, onerror=_no_entry):
+    for folder, folders, files in os.walk(root, followlinks=links, onerror=_no_entry):
+        linked = [] if links else [name for name in folders if Path(folder, name).is_symlink()]
         folders[:] = sorted(name for name in folders if not _leads_back(Path(folder, name)))
-        for name in sorted(files):
+        for name in sorted([*files, *linked]):
             path = Path(folder, name)
-            if path.is_file():
+            if path.is_file() or (not links and path.is_symlink()):
                 yield path.relative_to(root).as_posix(), path
 
 

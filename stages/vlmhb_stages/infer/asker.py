@@ -19,6 +19,7 @@ from vlmhb_stages.infer.prices import Load, load_of
 from vlmhb_stages.infer.question import Question
 from vlmhb_stages.infer.runtime import Runtime
 from vlmhb_stages.infer.tier import OutOfOrder, Tier
+from vlmhb_stages.infer.toll import Payment
 from vlmhb_stages.specs import RetryPolicy
 
 RETRY_AFTER_FACTOR = 4  # a server's Retry-After is believed up to so many times `max_s`
@@ -33,15 +34,15 @@ class Asked:
     )
     attempts: int = 0
     server: str | None = None  # who was asked last
-    fallback: str | None = None
+    fallback: str | None = None  # likewise
     adjusted: tuple[str, ...] = ()
     cost: float | None = None
     queue_s: float | None = None  # from being ready to the first request
     free_since: float  # when the next request could have been sent, by `Runtime.perf`
 
-    def begin(self, *, server: str, queue_s: float) -> None:
+    def begin(self, *, server: str, fallback: str | None, queue_s: float) -> None:
         self.attempts += 1
-        self.server = server
+        self.server, self.fallback = server, fallback
         self.queue_s = queue_s if self.queue_s is None else self.queue_s
 
     def pay(self, cost: float | None) -> None:
@@ -66,22 +67,18 @@ class Backoff:
 
 
 class Asker:
-    """Sends one request, in one form, to one tier at most `policy.attempts` times; each is told to `on_attempt` when
-    it has ended. A form that does not fit gives way to the next that is allowed, a tier that fails to the next."""
+    """Sends one request, in one form, to one tier as often as its manner says; each is told to `on_attempt` when it
+    has ended. A form that does not fit gives way to the next that is allowed, a tier that fails to the next."""
 
     def __init__(
         self,
         *,
         tiers: Sequence[Tier],
-        policy: RetryPolicy,
-        allowed: Allowed,
         halt: Halt,
         runtime: Runtime,
         on_attempt: Callable[[Attempt], None],
     ) -> None:
         self._tiers = tuple(tiers)
-        self._policy = policy
-        self._allowed = allowed
         self._halt = halt
         self._runtime = runtime
         self._on_attempt = on_attempt
@@ -100,17 +97,18 @@ class Asker:
                         kind="connection", message=f"out of order: {error}", retryable=True
                     )
                 continue
-            asked.fallback = tier.fallback
             if not _can_be_mended(asked.outcome):
                 break
         return asked
 
     async def _ask_tier(self, question: Question, tier: Tier, *, asked: Asked, patient: bool) -> None:
         """One form after the other, until one fits."""
+        manner = tier.manner
+        allowed = Allowed(overflow=manner.overflow, shrink_on_oom=manner.shrink_on_oom)
         form: Adjustment | None = UNCHANGED
         while form is not None:
             try:
-                request = await question.request(form)
+                request = await question.request(form, max_side=manner.max_image_side)
             except BadImage:  # it cannot be made smaller: the failure stands
                 return
             asked.adjusted = form.told
@@ -118,12 +116,12 @@ class Asker:
             if isinstance(outcome, Answer):
                 asked.adjusted = (*form.told, *outcome.adjusted)
                 return
-            form = self._allowed.next(outcome.kind, sample=question.sample, now=form)
+            form = allowed.next(outcome.kind, sample=question.sample, now=form)
 
     async def _ask_form(self, request: ChatRequest, tier: Tier, *, asked: Asked, patient: bool) -> Outcome:
         retrying = AsyncRetrying(
-            stop=stop_after_attempt(self._policy.attempts),
-            wait=Backoff(policy=self._policy, rng=self._runtime.rng),
+            stop=stop_after_attempt(tier.manner.retry.attempts),
+            wait=Backoff(policy=tier.manner.retry, rng=self._runtime.rng),
             retry=retry_if_result(_can_be_mended),
             retry_error_callback=_last_outcome,
             sleep=self._sleep,
@@ -134,7 +132,7 @@ class Asker:
             nonlocal alone
             self._halt.check()
             load = load_of(request.sample)
-            async with tier.seat(alone=alone, patient=patient, tokens=tier.toll.tokens(load)) as seat:
+            async with tier.seat(alone=alone, patient=patient, load=load) as seat:
                 outcome = await self._send(request, load=load, tier=tier, seat=seat, asked=asked)
             alone = isinstance(outcome, Failure) and outcome.is_suspect
             return outcome
@@ -144,12 +142,14 @@ class Asker:
     async def _send(
         self, request: ChatRequest, *, load: Load, tier: Tier, seat: Seat, asked: Asked
     ) -> Outcome:
-        async with tier.toll.paid(load) as payment:
-            started, before = self._runtime.wall(), self._runtime.perf()
-            queue_s = max(0.0, before - asked.free_since)
-            asked.begin(server=seat.place.name, queue_s=queue_s)
-            outcome = payment.outcome = await seat.place.client.ask(request)
-            asked.free_since = self._runtime.perf()
+        payment = seat.payment or Payment(load=load)
+        payment.is_sent = True
+        started, before = self._runtime.wall(), self._runtime.perf()
+        queue_s = max(0.0, before - asked.free_since)
+        asked.begin(server=seat.place.name, fallback=tier.fallback, queue_s=queue_s)
+        outcome = await seat.place.client.ask(request)
+        asked.free_since = self._runtime.perf()
+        payment.settle(outcome)
         tier.report(seat, outcome, tokens=tier.toll.used(outcome, load=load))
         asked.pay(payment.cost)
         failure = outcome if isinstance(outcome, Failure) else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from vlmhb_stages.infer.adjust import Allowed
 from vlmhb_stages.infer.answerers import ChatAnswerer, ReplayAnswerer
 from vlmhb_stages.infer.asker import Asker
 from vlmhb_stages.infer.images import ImageStore
@@ -29,8 +28,6 @@ async def open_answerer(job: Job, *, on_attempt: Callable[[Attempt], None]) -> A
     async with open_tiers(job) as tiers:
         asker = Asker(
             tiers=tiers,
-            policy=spec.retry,
-            allowed=Allowed(overflow=spec.overflow, shrink_on_oom=spec.shrink_on_oom),
             halt=job.halt,
             runtime=job.runtime,
             on_attempt=on_attempt,

@@ -25,6 +25,7 @@ GRANT = "budget.json"
 _WIDTH = 120  # bytes of the file, always: one short write in place is never seen half done
 _POLL_S = 0.05
 _ASK_EVERY_S = 0.2
+_GONE_AFTER_S = 30.0  # of waiting for money without a grant that can be read
 _DUST = 1e-9  # what sums of floats may be off by
 
 
@@ -34,6 +35,10 @@ class BudgetEnded(Exception):
     def __init__(self, amount: float) -> None:
         self.amount = amount
         super().__init__(f"up to {amount:.6g} cannot be paid")
+
+
+class GrantGone(Exception):
+    """The file with the grants cannot be read any more, so nobody can say whether there is money."""
 
 
 class BadSpending(Exception):
@@ -85,7 +90,8 @@ class Purse(Protocol):
         """For every attempt of this artifact, its earlier starts included."""
 
     async def reserve(self, amount: float) -> Reservation:
-        """Waits until there is as much. Raises `BudgetEnded`, and `Halted` when a stop is asked for first."""
+        """Waits until there is as much. Raises `BudgetEnded`, `GrantGone`, and `Halted` when a stop is asked for
+        first."""
 
     def tell(self) -> None:
         """To be called about once a second: the host follows what was spent."""
@@ -168,6 +174,7 @@ class GrantedPurse:
         self._clock = clock
         self._ahead = ahead
         self._grant = Grant()
+        self._unread_since: float | None = None
         self._asked = self._asked_at = self._read_at = float("-inf")
         self._told: float | None = None
         self._waiting = 0.0
@@ -199,6 +206,7 @@ class GrantedPurse:
                     return
                 if self._grant.final and not self._can_come(amount):
                     raise BudgetEnded(amount)
+                self._check_readable()
                 await self._halt.race(self._change())
         finally:
             self._waiting -= amount
@@ -223,9 +231,24 @@ class GrantedPurse:
         now = self._clock()
         if now - self._read_at >= _POLL_S / 2:
             self._read_at = now
-            self._grant = _granted(self._path, before=self._grant)
+            self._read(now)
         ledger = self._ledger
         self._ask(need=ledger.spent + ledger.reserved + max(self._waiting, amount) + amount * self._ahead)
+
+    def _read(self, now: float) -> None:
+        """While the host has written nothing, or is just doing so, what is known so far holds."""
+        found = _granted(self._path)
+        if found is None:
+            self._unread_since = now if self._unread_since is None else self._unread_since
+            return
+        self._unread_since = None
+        if found.granted >= self._grant.granted:
+            self._grant = found
+
+    def _check_readable(self) -> None:
+        since = self._unread_since
+        if since is not None and self._clock() - since >= _GONE_AFTER_S:
+            raise GrantGone(f"{GRANT} of the host could not be read for {_GONE_AFTER_S:g} s")
 
     def _ask(self, *, need: float) -> None:
         now = self._clock()
@@ -248,13 +271,11 @@ class GrantedPurse:
         self._changed = asyncio.Event()
 
 
-def _granted(path: Path, *, before: Grant) -> Grant:
-    """The grant as it is now; while the host has written none, or is just doing so, the one known so far."""
+def _granted(path: Path) -> Grant | None:
     try:
-        found = Grant.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):
-        return before
-    return found if found.granted >= before.granted else before
+        return Grant.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def _read(path: Path) -> Spending:

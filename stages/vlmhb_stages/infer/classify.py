@@ -40,7 +40,8 @@ _BAD_IMAGE = re.compile(
     re.IGNORECASE,
 )
 _MISSPOKE = re.compile(r"\(invalid_response\b")  # likewise: a closed program broke its contract
-_NEVER_OVERFLOW = (401, 403, 404, 408, 429)
+_TIME_OUTS = (408, 504, 524)  # 524: Cloudflare's, for a server behind it that took too long
+_CLEAR = (401, 403, 404, 408, 413, 429)  # whatever the words beside them are
 
 
 def from_status(status: int, *, headers: Mapping[str, str], body: bytes, now: float) -> Failure:
@@ -48,7 +49,7 @@ def from_status(status: int, *, headers: Mapping[str, str], body: bytes, now: fl
     dates."""
     message = error_message(body) or "no message"
     failure = _by_status(status, f"HTTP {status}: {message}")
-    if status not in _NEVER_OVERFLOW:
+    if status not in _CLEAR:
         failure = _by_wording(message, failure)
     wait = retry_after(headers.get("Retry-After"), now=now)
     return replace(failure, status_code=status, retry_after_s=wait)
@@ -62,7 +63,7 @@ def from_error_object(error: object) -> Failure:
     told = f"error in a 200: {message}"
     if isinstance(code, int) and 400 <= code < 500:
         failure = replace(_by_status(code, told), status_code=code)
-        return failure if code in _NEVER_OVERFLOW else _by_wording(message, failure)
+        return failure if code in _CLEAR else _by_wording(message, failure)
     failure = Failure(kind="invalid_response", message=told, retryable=True, status_code=200)
     return _by_wording(message, failure)
 
@@ -125,8 +126,10 @@ def _described(error: object) -> str:
 def _by_status(status: int, message: str) -> Failure:
     if status == 429:
         return Failure(kind="rate_limited", message=message, retryable=True)
-    if status in (408, 504):
+    if status in _TIME_OUTS:
         return Failure(kind="timeout", message=message, retryable=True)
+    if status == 413:  # the body is too large, whatever it holds
+        return Failure(kind="context_overflow", message=message, retryable=False)
     if status == 503:  # a server of ours that is loading says so in /health as well
         return Failure(kind="server_error", message=message, retryable=True, server="gone")
     return Failure(kind="server_error", message=message, retryable=status == 409 or status >= 500)

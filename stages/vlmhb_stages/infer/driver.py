@@ -20,6 +20,7 @@ from vlmhb_stages.infer.budget import BudgetEnded
 from vlmhb_stages.infer.ends import KNOWN, Exit, end_of
 from vlmhb_stages.infer.feed import Feed
 from vlmhb_stages.infer.halt import Halt
+from vlmhb_stages.infer.host_watch import watch_host
 from vlmhb_stages.infer.lookback import Lookback, look_back
 from vlmhb_stages.infer.pending import Answerer, Answering, Pending
 from vlmhb_stages.infer.policy import error_policy
@@ -94,10 +95,25 @@ class _Driver:
         self._unpaid = 0.0  # what the request could cost at which the budget ended
 
     async def run(self) -> Exit:
-        async with beside(self._pulse.beat(self._spec.heartbeat_s), halt=self._halt):
+        async with (
+            beside(self._pulse.beat(self._spec.heartbeat_s), halt=self._halt),
+            beside(self._watch_host(), halt=self._halt),
+        ):
             while not await self._round():
                 self._tally.clear()
             return self._end()
+
+    async def _watch_host(self) -> None:
+        host, spec = self._spec.host, self._spec
+        if host is not None:
+            folder = self._job.resolve(host.folder)
+            await watch_host(
+                folder,
+                silent_s=host.silent_s,
+                grace_s=spec.drain_s,
+                halt=self._halt,
+                runtime=self._job.runtime,
+            )
 
     async def _round(self) -> bool:
         """Once through the samples. False: recorded lines turned out to be unreadable, so once more."""
@@ -214,10 +230,15 @@ class _Driver:
             self._tell_of_errors()
             return Exit.TOO_MANY_ERRORS
         if not tally.is_complete:
-            events.emit(
-                "warning", message=f"interrupted: {tally.done} of {tally.planned} samples are recorded"
-            )
+            self._tell_of_the_rest()
             return Exit.INTERRUPTED
+        unheard = tally.error_kinds.get("connection", 0)
+        if unheard:
+            events.emit(
+                "warning",
+                message=f"{unheard} of {tally.planned} samples failed because nobody could be reached; "
+                "the same command asks them again",
+            )
         if tally.answers_are_all_empty:
             events.emit("warning", message="every answer is empty: the model runs, but says nothing")
         events.emit("end", **tally.counts.model_dump())
@@ -225,6 +246,14 @@ class _Driver:
             self._tell_of_budget()
             return Exit.BUDGET
         return Exit.DONE
+
+    def _tell_of_the_rest(self) -> None:
+        tally, events = self._tally, self._job.events
+        recorded = f"interrupted: {tally.done} of {tally.planned} samples are recorded"
+        events.emit("warning", message=recorded)
+        if self._halt.reason == "host" and self._spec.host is not None:
+            message = f"no sign of life of vlmhb itself for {self._spec.host.silent_s:g} s"
+            events.emit("fatal", code="VHB530", message=message, hint="the same command continues")
 
     def _tell_of_errors(self) -> None:
         tally = self._tally

@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from vlmhb_stages.answers import BadAnswers
 from vlmhb_stages.infer.backends import NoBackend
-from vlmhb_stages.infer.budget import BadSpending
+from vlmhb_stages.infer.budget import BadSpending, GrantGone
 from vlmhb_stages.infer.policy import BadPolicy
 from vlmhb_stages.infer.samples import BadSamples
 from vlmhb_stages.infer.server import ServerGone
@@ -25,7 +25,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-KNOWN = (ServerGone, NoBackend, BadAnswers, BadSamples, BadSpending, BadPolicy, OSError)
+KNOWN = (ServerGone, NoBackend, BadAnswers, BadSamples, BadSpending, GrantGone, BadPolicy, OSError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,9 @@ def end_of(error: BaseException) -> End | None:
         )
     if isinstance(error, BadSpending):
         hint = "remove this file if you know what was spent: it begins at nothing then"
+        return End(exit=Exit.CONTRACT, code="VHB402", message=message, hint=hint)
+    if isinstance(error, GrantGone):
+        hint = "the same command continues where this one stopped"
         return End(exit=Exit.CONTRACT, code="VHB402", message=message, hint=hint)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         hint = "free some space; the same command continues where this one stopped"

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
-HaltReason = Literal["signal", "errors", "budget", "failure"]
+HaltReason = Literal["host", "signal", "errors", "budget", "failure"]
 
 
 class Halted(Exception):

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import threading
 from collections import OrderedDict
+from copy import copy
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -45,6 +46,41 @@ class Size:
     height: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Form:
+    """One image as it is sent."""
+
+    sha256: str
+    scale: float
+    max_side: int | None
+
+
+class _Memory:
+    """Encoded images, of which the longest unused give way to new ones. Several threads may use it."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._room = size  # bytes that are left
+        self._lock = threading.Lock()
+        self._encoded: OrderedDict[_Form, bytes] = OrderedDict()
+
+    def recall(self, form: _Form) -> bytes | None:
+        with self._lock:
+            found = self._encoded.get(form)
+            if found is not None:
+                self._encoded.move_to_end(form)
+            return found
+
+    def keep(self, form: _Form, encoded: bytes) -> None:
+        with self._lock:
+            if len(encoded) > self._size or form in self._encoded:
+                return
+            self._encoded[form] = encoded
+            self._room -= len(encoded)
+            while self._room < 0:
+                self._room += len(self._encoded.popitem(last=False)[1])
+
+
 class ImageStore:
     """Reads images under `media`, and those that prepare has made under `made`; `max_side` in pixels.
 
@@ -54,36 +90,28 @@ class ImageStore:
         self, media: Path, *, made: Path, max_side: int | None = None, remembered: int = _REMEMBERED
     ) -> None:
         self._roots = {"media": media, "inputs": made}
-        self._max_side = max_side
-        self._remembered = remembered
-        self._room = remembered  # bytes that are left
-        self._lock = threading.Lock()
-        self._encoded: OrderedDict[tuple[str, float], bytes] = OrderedDict()
+        self.max_side = max_side
+        self._memory = _Memory(remembered)
+
+    def limited(self, max_side: int | None) -> ImageStore:
+        """The same images for a place that takes another size; what is encoded is remembered together."""
+        other = copy(self)
+        other.max_side = max_side
+        return other
 
     def data_url(self, image: ImageRef, scale: float = 1.0) -> bytes:
         """`data:<mime>;base64,...` of the file as it is, unless it has to be smaller: `scale` is of the side, after
         `max_side`. Raises `BadImage`."""
-        key = (image.sha256, scale)
-        with self._lock:
-            found = self._encoded.get(key)
-            if found is not None:
-                self._encoded.move_to_end(key)
-                return found
+        form = _Form(sha256=image.sha256, scale=scale, max_side=self.max_side)
+        found = self._memory.recall(form)
+        if found is not None:
+            return found
         content = self._read(image)
-        if self._max_side is not None or scale != 1.0:
-            content = _fitted(content, max_side=self._max_side, scale=scale, name=image.path)
+        if self.max_side is not None or scale != 1.0:
+            content = _fitted(content, max_side=self.max_side, scale=scale, name=image.path)
         encoded = b"data:" + mime_type(content).encode() + b";base64," + base64.b64encode(content)
-        self._remember(key, encoded)
+        self._memory.keep(form, encoded)
         return encoded
-
-    def _remember(self, key: tuple[str, float], encoded: bytes) -> None:
-        with self._lock:
-            if len(encoded) > self._remembered or key in self._encoded:
-                return
-            self._encoded[key] = encoded
-            self._room -= len(encoded)
-            while self._room < 0:
-                self._room += len(self._encoded.popitem(last=False)[1])
 
     def _read(self, image: ImageRef) -> bytes:
         if Path(image.path).is_absolute() or ".." in Path(image.path).parts:

@@ -11,6 +11,7 @@ from vlmhb_stages.infer.client import ChatClient
 from vlmhb_stages.infer.outcomes import Answer, Failure, Outcome
 from vlmhb_stages.infer.rate import Entry
 from vlmhb_stages.infer.server import OwnServer
+from vlmhb_stages.infer.toll import Payment
 from vlmhb_stages.infer.window import FixedWindow, Window
 
 Tell = Callable[[str], None]
@@ -25,6 +26,7 @@ class Seat:
     round: int
     life: int = 0
     entry: Entry | None = None  # in the rate window
+    payment: Payment | None = None
     reported: bool = False
 
     @property

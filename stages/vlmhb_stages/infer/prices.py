@@ -77,9 +77,11 @@ class Tariff:
 
     def cost(self, outcome: Outcome, load: Load) -> float | None:
         """What it has cost. A request that was refused costs nothing; None: it may have been charged and nobody says
-        how much."""
+        how much, as when a gateway has lost patience (408, 504) with a model that works on behind it."""
         if not isinstance(outcome, Answer):
-            was_refused = (outcome.status_code or 0) >= 400 and not outcome.begun
+            was_refused = (
+                (outcome.status_code or 0) >= 400 and not outcome.begun and outcome.kind != "timeout"
+            )
             return 0.0 if was_refused or not outcome.sent else None
         if outcome.input_tokens is not None:
             self._images.learn(load, tokens=outcome.image_tokens or outcome.input_tokens)

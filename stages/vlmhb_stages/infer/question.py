@@ -26,11 +26,12 @@ class Question:
     def sample(self) -> Sample:
         return self.pending.sample
 
-    async def request(self, form: Adjustment) -> ChatRequest:
-        """Raises `BadImage` when an image cannot be made smaller."""
-        if form == UNCHANGED:
+    async def request(self, form: Adjustment, *, max_side: int | None) -> ChatRequest:
+        """`max_side`: what the place takes. Raises `BadImage` when an image cannot be made smaller."""
+        if form == UNCHANGED and (max_side == self.images.max_side or not self.sample.images):
             return self.first
-        return await asyncio.to_thread(_rendered, self.pending, form, images=self.images)
+        images = self.images.limited(max_side)
+        return await asyncio.to_thread(_rendered, self.pending, form, images=images)
 
 
 async def question(pending: Pending, *, images: ImageStore, clock: Callable[[], float]) -> Question:

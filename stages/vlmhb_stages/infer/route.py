@@ -20,7 +20,7 @@ from vlmhb_stages.infer.tier import Tier
 from vlmhb_stages.infer.toll import Toll
 from vlmhb_stages.infer.turnstile import Turnstile
 from vlmhb_stages.infer.window import AdaptiveWindow, FixedWindow
-from vlmhb_stages.specs import HttpBackend, InferSpec, Price, RateLimit, SocketBackend, Target
+from vlmhb_stages.specs import HttpBackend, InferSpec, Manner, Price, RateLimit, SocketBackend, Target
 
 
 def most_in_flight(spec: InferSpec) -> int:
@@ -54,73 +54,80 @@ class _Opener:
     async def primary(self) -> Tier:
         spec = self._job.spec
         if isinstance(spec.backend, HttpBackend):
-            places = [await self._url(spec.backend, model=spec.model)]
+            places = [await self._url(spec.backend, model=spec.model, manner=spec)]
         elif isinstance(spec.backend, SocketBackend):
             sockets = [self._job.resolve(socket) for socket in spec.backend.sockets]
             places = [await self._own(n, socket, of=len(sockets)) for n, socket in enumerate(sockets)]
         else:
             raise RuntimeError("recorded answers are not asked for")
-        return self._tier(places, fallback=None, price=spec.price, rate=spec.rate)
+        return self._tier(places, fallback=None, manner=spec, price=spec.price, rate=spec.rate)
 
     async def fallback(self, target: Target) -> Tier:
-        place = await self._url(target.backend, model=target.model)
-        return self._tier([place], fallback=target.name, price=target.price, rate=target.rate)
+        manner = target.manner or self._job.spec
+        place = await self._url(target.backend, model=target.model, manner=manner)
+        return self._tier([place], fallback=target.name, manner=manner, price=target.price, rate=target.rate)
 
     def _tier(
-        self, places: list[Place], *, fallback: str | None, price: Price | None, rate: RateLimit
+        self,
+        places: list[Place],
+        *,
+        fallback: str | None,
+        manner: Manner,
+        price: Price | None,
+        rate: RateLimit,
     ) -> Tier:
         job = self._job
         return Tier(
             fallback=fallback,
             places=places,
+            manner=manner,
             throttle=Throttle(RateWindow(rate), halt=job.halt, runtime=job.runtime),
-            toll=Toll(purse=job.purse, price=price, decoding=job.spec.decoding),
-            wait_s=job.spec.retry.server_wait_s,
+            toll=Toll(purse=job.purse, price=price, decoding=manner.decoding),
             halt=job.halt,
             runtime=job.runtime,
         )
 
-    async def _url(self, backend: HttpBackend, *, model: str) -> Place:
+    async def _url(self, backend: HttpBackend, *, model: str, manner: Manner) -> Place:
         endpoint = _endpoint(self._job, backend)
-        client = await self._client(endpoint, model=model)
-        return self._place(endpoint.name, client, own=None)
+        client = await self._client(endpoint, model=model, manner=manner)
+        return self._place(endpoint.name, client, manner=manner, own=None)
 
     async def _own(self, number: int, socket: Path, *, of: int) -> Place:
         job = self._job
-        client = await self._client(socket_endpoint(socket), model=job.spec.model)
+        spec = job.spec
+        client = await self._client(socket_endpoint(socket), model=spec.model, manner=spec)
         server = OwnServer(
             number=number,
             socket=socket,
             healthy=client.healthy,
-            wait_s=job.spec.retry.server_wait_s,
+            wait_s=spec.retry.server_wait_s,
             events=job.events,
             runtime=job.runtime,
             turnstile=Turnstile(job.halt),
         )
-        return self._place("socket" if of == 1 else f"socket {number}", client, own=server)
+        return self._place("socket" if of == 1 else f"socket {number}", client, manner=spec, own=server)
 
-    async def _client(self, endpoint: Endpoint, *, model: str) -> ChatClient:
-        spec = self._job.spec
+    async def _client(self, endpoint: Endpoint, *, model: str, manner: Manner) -> ChatClient:
         client = ChatClient(
             endpoint=endpoint,
-            retry=spec.retry,
+            retry=manner.retry,
             runtime=self._job.runtime,
             model=model,
-            decoding=spec.decoding,
-            structured=spec.structured,
+            decoding=manner.decoding,
+            structured=manner.structured,
         )
         return await self._stack.enter_async_context(client)
 
-    def _place(self, name: str, client: ChatClient, *, own: OwnServer | None) -> Place:
-        spec, clock = self._job.spec, self._job.runtime.monotonic
-        limit = max(1, spec.concurrency)
+    def _place(self, name: str, client: ChatClient, *, manner: Manner, own: OwnServer | None) -> Place:
+        clock = self._job.runtime.monotonic
+        limit = max(1, manner.concurrency)
         return Place(
             name=name,
             client=client,
-            window=AdaptiveWindow(limit) if spec.adaptive and own is None else FixedWindow(limit),
-            breaker=Breaker(spec.breaker, clock=clock),
+            window=AdaptiveWindow(limit) if manner.adaptive and own is None else FixedWindow(limit),
+            breaker=Breaker(manner.breaker, clock=clock),
             own=own,
-            longest_hold_s=spec.retry.max_s * RETRY_AFTER_FACTOR,
+            longest_hold_s=manner.retry.max_s * RETRY_AFTER_FACTOR,
             tell=partial(_warn, self._job),
             clock=clock,
         )

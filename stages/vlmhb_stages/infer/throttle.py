@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 
 from vlmhb_stages.infer.halt import Halt
 from vlmhb_stages.infer.rate import Entry, RateWindow
 from vlmhb_stages.infer.runtime import Runtime
 
+Take = Callable[[], Awaitable[Entry]]
 _SHORTEST_NAP_S = 0.001
 
 
@@ -20,16 +24,27 @@ class Throttle:
         self._runtime = runtime
         self._line = asyncio.Lock()
 
-    async def pass_(self, tokens: float) -> Entry:
-        """Waits until a request of so many tokens may go, and counts it. Raises `Halted`."""
-        if self._line.locked() or self._wait_s(tokens) > 0.0:
-            await self._halt.race(self._line.acquire())
-            try:
-                while (wait := self._wait_s(tokens)) > 0.0:
-                    await self._halt.race(self._nap(wait))
-            finally:
-                self._line.release()
+    @asynccontextmanager
+    async def turn(self, tokens: float) -> AsyncIterator[Take]:
+        """Inside, a request of so many tokens is the next that may go. It counts only when `Take` is called: what it
+        waits for meanwhile (money) takes nothing from the limit. Raises `Halted`."""
+        if not self._window.is_limited:
+            yield partial(self._take, tokens)
+            return
+        await self._halt.race(self._line.acquire())
+        try:
+            await self._room(tokens)
+            yield partial(self._take, tokens)
+        finally:
+            self._line.release()
+
+    async def _take(self, tokens: float) -> Entry:
+        await self._room(tokens)  # answers may have told meanwhile that they took more
         return self._window.take(now=self._runtime.monotonic(), tokens=tokens)
+
+    async def _room(self, tokens: float) -> None:
+        while (wait := self._wait_s(tokens)) > 0.0:
+            await self._halt.race(self._nap(wait))
 
     def correct(self, entry: Entry, *, tokens: float) -> None:
         self._window.correct(entry, tokens=tokens)

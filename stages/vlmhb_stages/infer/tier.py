@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from vlmhb_stages.infer.halt import Halt
 from vlmhb_stages.infer.outcomes import Outcome
 from vlmhb_stages.infer.place import Place, Seat
+from vlmhb_stages.infer.prices import Load
 from vlmhb_stages.infer.runtime import Runtime
 from vlmhb_stages.infer.server import ServerGone
 from vlmhb_stages.infer.throttle import Throttle
 from vlmhb_stages.infer.toll import Toll
+from vlmhb_stages.specs import Manner
 
 _SHORTEST_NAP_S = 0.001
 
@@ -23,25 +25,25 @@ class OutOfOrder(Exception):
 
 
 class Tier:
-    """Requests come in one line. `fallback`: its name in the records, None for the primary. `wait_s`: how long a place
-    that has broken down is waited for."""
+    """Requests come in one line. `fallback`: its name in the records, None for the primary. `manner`: how it is asked,
+    which is told to its clients, windows and breakers as well."""
 
     def __init__(
         self,
         *,
         fallback: str | None,
         places: Sequence[Place],
+        manner: Manner,
         throttle: Throttle,
         toll: Toll,
-        wait_s: float,
         halt: Halt,
         runtime: Runtime,
     ) -> None:
         self.fallback = fallback
         self.places = tuple(places)
+        self.manner = manner
         self.toll = toll
         self._throttle = throttle
-        self._wait_s = wait_s
         self._halt = halt
         self._runtime = runtime
         self._line = asyncio.Lock()
@@ -53,23 +55,35 @@ class Tier:
         return sum(place.client.sent for place in self.places)
 
     @asynccontextmanager
-    async def seat(self, *, alone: bool, patient: bool, tokens: float) -> AsyncIterator[Seat]:
+    async def seat(self, *, alone: bool, patient: bool, load: Load) -> AsyncIterator[Seat]:
         """Inside, one request may be sent. `patient`: there is nobody else to ask, so what is out of order is waited
-        for. `tokens`: an estimate of what it takes from the rate limit.
+        for.
 
-        Raises `OutOfOrder`; `ServerGone` when nobody is left at all; `Halted` when the driver is to stop."""
+        Raises `OutOfOrder`; `ServerGone` when nobody is left at all; `BudgetEnded`; `Halted` when the driver is to
+        stop."""
         while True:
             seat = await self._find(patient=patient)
             try:
                 async with seat.place.turn(seat, alone=alone) as works:
                     if works:
-                        seat.entry = await self._throttle.pass_(tokens)
-                    if works and not seat.is_stale:
-                        yield seat
-                        return
+                        async with self._paid(seat, load) as is_ready:
+                            if is_ready:
+                                yield seat
+                                return
             finally:
                 seat.place.quit(seat)
                 self._tell()
+
+    @asynccontextmanager
+    async def _paid(self, seat: Seat, load: Load) -> AsyncIterator[bool]:
+        """Money first, the rate limit last: who waits for money keeps nobody else's minute. False: the place broke
+        down meanwhile."""
+        async with AsyncExitStack() as stack:
+            async with self._throttle.turn(self.toll.tokens(load)) as take:
+                seat.payment = await stack.enter_async_context(self.toll.paid(load))
+                if not seat.is_stale:
+                    seat.entry = await take()
+            yield not seat.is_stale
 
     def report(self, seat: Seat, outcome: Outcome, *, tokens: int | None) -> None:
         """What became of the request; `tokens`: what it took in truth, if the server told."""
@@ -132,7 +146,7 @@ class Tier:
         if len(waits) < len(places):
             return _held(places)
         since = max(place.breaker.down_since or 0.0 for place in places)
-        left = since + self._wait_s - self._runtime.monotonic()
+        left = since + self.manner.retry.server_wait_s - self._runtime.monotonic()
         if left <= 0:
             raise OutOfOrder(self._troubles(places))
         return min([*waits, left])

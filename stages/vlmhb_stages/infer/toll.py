@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from vlmhb_stages.infer.budget import Purse
+from vlmhb_stages.infer.budget import Purse, Reservation
 from vlmhb_stages.infer.outcomes import Answer, Outcome
 from vlmhb_stages.infer.prices import Load, Tariff
 from vlmhb_stages.specs import Decoding, Price
@@ -34,10 +34,20 @@ class Estimate:
 
 @dataclass(kw_only=True)
 class Payment:
-    """`outcome`: to be set when there is one. `cost`: None without a price."""
+    """Of one request. `is_sent`: from then on it may be charged. `cost`: None without a price, and before the end."""
 
-    outcome: Outcome | None = None
+    load: Load
+    tariff: Tariff | None = None
+    reservation: Reservation | None = None
+    is_sent: bool = False
     cost: float | None = None
+
+    def settle(self, outcome: Outcome) -> None:
+        if self.tariff is None or self.reservation is None:
+            return
+        cost = self.tariff.cost(outcome, self.load)
+        self.reservation.settle(cost)
+        self.cost = self.reservation.amount if cost is None else cost
 
 
 class Toll:
@@ -60,17 +70,18 @@ class Toll:
 
     @asynccontextmanager
     async def paid(self, load: Load) -> AsyncIterator[Payment]:
-        """Puts the most that it can cost aside, and settles afterwards. Raises `BudgetEnded`."""
-        payment = Payment()
+        """Puts the most that it can cost aside. What is not settled inside counts in full when it was sent, else not
+        at all. Raises `BudgetEnded`."""
         if self._tariff is None:
-            yield payment
+            yield Payment(load=load)
             return
         with await self._purse.reserve(self._tariff.ceiling(load)) as reservation:
-            yield payment
-            if payment.outcome is not None:
-                cost = self._tariff.cost(payment.outcome, load)
-                reservation.settle(cost)
-                payment.cost = reservation.amount if cost is None else cost
+            payment = Payment(load=load, tariff=self._tariff, reservation=reservation)
+            try:
+                yield payment
+            finally:
+                if not payment.is_sent:
+                    reservation.settle(0.0)
 
 
 def _thumb(load: Load) -> float:

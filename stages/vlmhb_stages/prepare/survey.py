@@ -13,6 +13,7 @@ from vlmhb_benchmarks.loaders.base import PdfPage
 
 from vlmhb_stages.prepare.failure import PrepareFailed
 from vlmhb_stages.prepare.images import normal_path
+from vlmhb_stages.prepare.kinds import UnmetKinds
 from vlmhb_stages.prepare.media import CommonFolder
 from vlmhb_stages.prepare.prompts import lacks_prompt, prompt_key
 from vlmhb_stages.specs import PrepareSpec
@@ -61,6 +62,7 @@ class _Seen:
         self._values: dict[str, None] = {}
         self.folder = CommonFolder()
         self.selected = 0
+        self._kinds = UnmetKinds(spec)
         self._hidden = 0  # damaged rows that a filter cannot judge
         self._first_hidden = ""
 
@@ -69,6 +71,7 @@ class _Seen:
         self._add_images(sample)
         if len(self._values) < SHOWN_VALUES:
             self._values.setdefault(prompt_key(sample))
+        self._kinds.add(sample)
         if is_selected(sample, spec=self._spec):
             self.selected += 1
             if sample.problem is None and lacks_prompt(sample, spec=self._spec):
@@ -79,9 +82,8 @@ class _Seen:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        if not self._hidden:
-            return ()
-        return (f"{self._hidden} damaged rows did not reach the filters; first: {self._first_hidden}",)
+        hidden = f"{self._hidden} damaged rows did not reach the filters; first: {self._first_hidden}"
+        return (*((hidden,) if self._hidden else ()), *self._kinds.warnings())
 
     def _add_id(self, sample: RawSample) -> None:
         first = self._rows.get(sample.sample_id)

@@ -17,13 +17,14 @@ from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefine
 from jinja2.debug import rewrite_traceback_stack
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from vlmhb_stages.specs import TEMPLATE_FUNCTIONS
+
 # What Jinja imports when it first needs it: by then no file can be opened any more.
 LOADED_EARLY = (rewrite_traceback_stack, codecs.lookup("unicode-escape"), pformat, wrap)
 MAX_CHARACTERS = 262_144
 _MARKS = re.compile(r"\{\{|\{%|\{#")
 _NO_LOADER = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 _RANDOM_FILTERS = ("random",)
-_GLOBALS = ("range", "dict", "namespace")
 _FAULTS = (
     ArithmeticError,
     AttributeError,
@@ -80,7 +81,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
         optimized=False,  # constants are not worked out while it is compiled
         finalize=_printable,
     )
-    made.globals = {name: made.globals[name] for name in _GLOBALS}
+    made.globals = {name: made.globals[name] for name in TEMPLATE_FUNCTIONS}
     for name in _RANDOM_FILTERS:
         del made.filters[name]
     return made
@@ -105,7 +106,7 @@ def check(template: str) -> None:
 
 def variables_of(template: str) -> tuple[str, ...]:
     """Names that the template takes from outside, of a template that was checked."""
-    return tuple(sorted(meta.find_undeclared_variables(_sandbox.parse(template)) - set(_GLOBALS)))
+    return tuple(sorted(meta.find_undeclared_variables(_sandbox.parse(template)) - set(TEMPLATE_FUNCTIONS)))
 
 
 def render(ask: Ask) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from vlmhb_stages.report.model import Advice, Comparison, EvaluationReport
+from vlmhb_stages.report.model import Advice, Comparison, EvaluationReport, NoAdvice
 
 Saves = Literal["cost", "latency"]
+SAVES: tuple[Saves, ...] = ("cost", "latency")
 WORTH = 0.9  # saving less than a tenth is no advice
+ENOUGH = 30  # samples: with fewer, an interval is so wide that nearly everything lies in it and a test finds nothing
 MAX_EACH = 5  # for one benchmark and kind of saving; the cheapest first
 
 
@@ -17,8 +19,9 @@ def advice(reports: Sequence[EvaluationReport], *, comparisons: Sequence[Compari
     found: list[Advice] = []
     for group in groups_of(reports):
         best = best_of(group)
-        for saves in ("cost", "latency"):
-            kind: Saves = "cost" if saves == "cost" else "latency"
+        if is_small(best):
+            continue
+        for kind in SAVES:
             told = [
                 one
                 for other in group
@@ -26,6 +29,21 @@ def advice(reports: Sequence[EvaluationReport], *, comparisons: Sequence[Compari
             ]
             found += sorted(told, key=lambda one: one.ratio)[:MAX_EACH]
     return tuple(found)
+
+
+def withheld(reports: Sequence[EvaluationReport]) -> tuple[NoAdvice, ...]:
+    """Benchmarks where somebody is cheaper or faster than the best, but of too few samples to say whether as good."""
+    found = []
+    for group in groups_of(reports):
+        best = best_of(group)
+        saves = any(_ratio(other, best, saves=kind) for other in group if other is not best for kind in SAVES)
+        if is_small(best) and saves and best.headline is not None:
+            found.append(NoAdvice(benchmark=best.benchmark, n=best.headline.n, needed=ENOUGH))
+    return tuple(found)
+
+
+def is_small(report: EvaluationReport) -> bool:
+    return report.headline is None or report.headline.n < ENOUGH
 
 
 def groups_of(reports: Iterable[EvaluationReport]) -> list[list[EvaluationReport]]:
@@ -61,10 +79,8 @@ def saving_of(report: EvaluationReport, saves: Saves) -> float | None:
 def _advice(
     other: EvaluationReport, best: EvaluationReport, *, saves: Saves, comparisons: Sequence[Comparison]
 ) -> Advice | None:
-    ours, theirs = saving_of(other, saves), saving_of(best, saves)
-    if saves == "cost" and other.cost.currency != best.cost.currency:
-        return None
-    if ours is None or not theirs or ours > WORTH * theirs:
+    ratio = _ratio(other, best, saves=saves)
+    if ratio is None:
         return None
     pair = next((one for one in comparisons if {one.a, one.b} == {other.id, best.id}), None)
     as_good = _not_told_apart(other, best, pair=pair)
@@ -79,10 +95,20 @@ def _advice(
         instead=other.id,
         of=best.id,
         saves=saves,
-        ratio=round(ours / theirs, 4),
+        ratio=ratio,
         difference=difference,
         by=as_good,
     )
+
+
+def _ratio(other: EvaluationReport, best: EvaluationReport, *, saves: Saves) -> float | None:
+    """What `other` costs or takes of what `best` does; None where that is not known or saves too little."""
+    ours, theirs = saving_of(other, saves), saving_of(best, saves)
+    if saves == "cost" and other.cost.currency != best.cost.currency:
+        return None
+    if ours is None or not theirs or ours > WORTH * theirs:
+        return None
+    return round(ours / theirs, 4)
 
 
 def _not_told_apart(

@@ -180,6 +180,8 @@ def _winners(group: list[EvaluationReport]) -> list[EvaluationReport]:
     values = [(report, report.headline.value) for report in group if report.headline is not None]
     known = [(report, value) for report, value in values if value is not None]
     lower = group[0].headline is not None and group[0].headline.direction == "lower"
+    if len({value for _, value in known}) == 1:
+        return []  # nobody is better than anybody
     top = (min if lower else max)(value for _, value in known)
     return [report for report, value in known if value == top]
 

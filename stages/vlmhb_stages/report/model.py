@@ -251,6 +251,14 @@ class Advice(Record):
     by: Literal["test", "interval"]
 
 
+class NoAdvice(Record):
+    """Something is cheaper or faster on this benchmark, but `n` samples are fewer than the `needed` to say as good."""
+
+    benchmark: str
+    n: int
+    needed: int
+
+
 class ReportFile(Record):
     """`report.json`. `created` is ISO 8601, UTC."""
 
@@ -263,3 +271,4 @@ class ReportFile(Record):
     currency: str | None = None
     budgets: tuple[BudgetState, ...] = ()
     advice: tuple[Advice, ...] = ()
+    no_advice: tuple[NoAdvice, ...] = ()

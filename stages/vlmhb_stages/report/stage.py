@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vlmhb_stages import paths
 from vlmhb_stages.events import EventWriter
-from vlmhb_stages.report.advice import advice
+from vlmhb_stages.report.advice import advice, withheld
 from vlmhb_stages.report.collect import Collected, collect
 from vlmhb_stages.report.comparisons import comparisons
 from vlmhb_stages.report.model import BudgetState, ReportFile
@@ -44,6 +44,7 @@ def run(
         currency=spec.currency,
         budgets=tuple(BudgetState(scope=name, **state) for name, state in sorted(spec.budgets.items())),
         advice=advice([item.report for item in collected], comparisons=found),
+        no_advice=withheld([item.report for item in collected]),
     )
     out = resolve(paths.OUT)
     _write(out / "report.json", report.model_dump_json(indent=2) + "\n")

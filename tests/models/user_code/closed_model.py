@@ -44,6 +44,10 @@ def answer(question: dict, *, text: str) -> None:
         say({"text": "x"})
     elif text == "wrong order":
         say({**good, "id": "999"})
+    elif text == "half":
+        say({**good, "text": "a \ud83d b \ud83d\ude00", "finish_reason": "stop\udc00"})
+    elif text == "half error":
+        say({"id": question["id"], "error": {"kind": "bad_image", "message": "no \ud83d"}})
     elif text == "no text":
         say({"id": question["id"]})
     elif text == "bad count":

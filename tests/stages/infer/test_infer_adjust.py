@@ -44,6 +44,14 @@ def wider_than(limit: int, code: int, message: str) -> Handler:
     return handler
 
 
+async def too_large(server: FaultServer, request: web.Request, asked: Asked) -> web.StreamResponse:
+    """A gateway that counts bytes, with the page of HTML that such ones answer with."""
+    if len(json.dumps(asked.body)) <= 1500:
+        return await proper(server, request, asked)
+    page = b"<html><h1>413 Request Entity Too Large</h1></html>"
+    return web.Response(body=page, status=413, content_type="text/html")
+
+
 def longer_than(messages: int) -> Handler:
     async def handler(server: FaultServer, request: web.Request, asked: Asked) -> web.StreamResponse:
         fits = len(asked.body["messages"]) <= messages
@@ -211,3 +219,30 @@ def test_images_that_no_message_claims_stay() -> None:
     left = without_turns(talk(image=one), dropped=2)
     assert left.images == (one,)
     assert [message.role for message in left.messages] == ["system", "user"]
+
+
+def noise(bench: Bench) -> ImageRef:
+    """A page that becomes smaller in bytes when it becomes smaller."""
+    file = io.BytesIO()
+    Image.effect_noise((48, 48), 90).save(file, "PNG")
+    (bench.root / "in/media/noise.png").write_bytes(file.getvalue())
+    digest = hashlib.sha256(file.getvalue()).hexdigest()
+    return ImageRef(path="noise.png", sha256=digest, width=48, height=48)
+
+
+def test_a_body_that_is_too_large_is_an_overflow(bench: Bench) -> None:
+    bench.write_samples([sample("s0", noise(bench))])
+    with FaultServer(everything=too_large) as server:
+        assert bench.run(bench.http(server.base_url, overflow=("shrink_images",))) == 0
+        record = bench.by_id["s0"]
+        assert (record.status, record.adjusted) == ("ok", ("images at 50 %",))
+        assert [attempt.status_code for attempt in bench.attempts] == [413, 413, 200]
+
+
+def test_without_a_policy_it_is_typed_and_final(bench: Bench) -> None:
+    bench.write_samples([sample("s0", noise(bench))])
+    with FaultServer(everything=too_large) as server:
+        assert bench.run(bench.http(server.base_url)) == 0
+    record = bench.by_id["s0"]
+    assert (record.status, len(server.asked)) == ("context_overflow", 1)
+    assert record.error is not None and record.error.message.startswith("HTTP 413")

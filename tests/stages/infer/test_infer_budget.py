@@ -9,16 +9,18 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
-from infer_bench import QUICK, Bench, samples
+from infer_bench import QUICK, Bench, SpedUp, samples
 from infer_faults import FaultServer, hang, status
 from vlmhb_stages.events import EventWriter
-from vlmhb_stages.infer.budget import BadSpending, BudgetEnded, FreePurse, GrantedPurse, Ledger
+from vlmhb_stages.infer.budget import BadSpending, BudgetEnded, FreePurse, GrantedPurse, GrantGone, Ledger
 from vlmhb_stages.infer.halt import Halt, Halted
+from vlmhb_stages.infer.runtime import Runtime
 from vlmhb_stages.specs import Budget, Decoding, Price
 
 COST = 7 * 1.0 + 3 * 2.0  # of each proper answer of the server, at PRICE
@@ -196,6 +198,34 @@ def test_a_stop_ends_the_wait_for_money(tmp_path: Path) -> None:
     granted(tmp_path, work)
 
 
+@pytest.mark.parametrize("spoil", ["removed", "unreadable"])
+def test_a_grant_that_is_gone_ends_the_wait(tmp_path: Path, spoil: str) -> None:
+    now = 0.0
+
+    async def run() -> None:
+        nonlocal now
+        events, halt = EventWriter(tmp_path / "events.jsonl"), Halt()
+        purse = GrantedPurse(Ledger(), control=tmp_path, events=events, halt=halt, clock=lambda: now)
+        grant(tmp_path, 1.0)
+        (await purse.reserve(1.0)).settle(1.0)
+        waiting = asyncio.ensure_future(purse.reserve(1.0))
+        await asyncio.sleep(0.1)
+        (tmp_path / "budget.json").unlink()
+        if spoil == "unreadable":
+            (tmp_path / "budget.json").mkdir()
+        now = 1.0
+        await asyncio.sleep(0.15)
+        now = 30.0
+        await asyncio.sleep(0.15)
+        assert not waiting.done()
+        now = 31.5
+        with pytest.raises(GrantGone, match="could not be read for 30 s"):
+            await waiting
+        events.close()
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+
+
 def test_many_at_once_never_hold_more_than_was_granted(tmp_path: Path) -> None:
     async def work(purse: GrantedPurse, halt: Halt) -> None:
         dice, held, most = random.Random(3), 0.0, 0.0
@@ -254,6 +284,23 @@ def test_a_request_that_hung_counts_with_the_most_it_can_cost(bench: Bench) -> N
     assert bench.predictions[0].cost == CEILING + COST
 
 
+@pytest.mark.parametrize("code", [408, 504, 524])
+def test_so_does_one_whose_gateway_lost_patience(bench: Bench, code: int) -> None:
+    """The model behind it may have worked on, and be paid for it."""
+    bench.write_samples(samples(1))
+    with FaultServer(script={"s0": [status(code)]}) as server:
+        assert bench.run(paid(bench, server)) == 0
+    assert bench.summary.spent == CEILING + COST
+
+
+@pytest.mark.parametrize("code", [413, 429, 500, 503])
+def test_one_that_was_refused_costs_nothing(bench: Bench, code: int) -> None:
+    bench.write_samples(samples(1))
+    with FaultServer(always={"s0": status(code)}) as server:
+        assert bench.run(paid(bench, server)) == 0
+    assert bench.summary.spent == 0.0
+
+
 def test_the_end_of_a_budget_leaves_a_complete_artifact(bench: Bench) -> None:
     bench.write_samples(samples(20))
     grant(bench.root / "control", 5 * COST + CEILING, final=True)
@@ -282,6 +329,26 @@ def test_the_end_of_a_budget_leaves_a_complete_artifact(bench: Bench) -> None:
         assert bench.run(spec) == 0
     assert set(server.counts.values()) == {1} and len(server.asked) == 20
     assert bench.summary.spent == 20 * COST and bench.summary.counts.ok == 20
+
+
+def test_the_driver_ends_with_a_word_when_its_grants_are_gone(bench: Bench) -> None:
+    bench.write_samples(samples(4))
+    fast = SpedUp()
+    with FaultServer() as server:
+        spec = paid(bench, server, budget=Budget())
+        ticking = Runtime(sleep=fast.sleep, monotonic=lambda: 100 * time.monotonic())
+        assert bench.run(spec, runtime=ticking) == 6
+    fatal = bench.events("fatal")[0]
+    assert fatal["code"] == "VHB402" and "budget.json" in fatal["message"]
+    assert server.asked == []
+
+
+def test_what_one_request_could_cost_is_told_not_what_all_of_them_could(bench: Bench) -> None:
+    bench.write_samples(samples(10))
+    grant(bench.root / "control", CEILING - 1, final=True)
+    with FaultServer() as server:
+        assert bench.run(paid(bench, server, budget=Budget(), concurrency=8)) == 7
+    assert bench.events("fatal")[0]["wanted"] == CEILING
 
 
 def test_a_budget_that_ended_leaves_what_costs_nothing(bench: Bench, tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_a_replica_that_is_given_up_does_not_stop_the_others(bench: Bench) -> No
 def test_a_replica_that_hangs_is_replaced_by_its_number(bench: Bench) -> None:
     bench.write_samples(samples(20))
     backend = replicas(bench, 2)
-    quick = QUICK.model_copy(update={"timeout_first_token_s": 0.2, "timeout_total_s": 0.4})
+    quick = QUICK.model_copy(update={"timeout_first_token_s": 1.0, "timeout_total_s": 2.0})
     with ExitStack() as stack:
         stack.enter_context(FaultServer(socket_path=bench.resolve(backend.sockets[1]), everything=hang))
         good = stack.enter_context(FaultServer(socket_path=bench.resolve(backend.sockets[0]), delay_s=0.02))

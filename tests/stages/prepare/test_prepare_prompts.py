@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from vlmhb_stages.contracts import PromptVersion, Sample
-from vlmhb_stages.specs import PromptConfig
+from vlmhb_stages.specs import TEMPLATE_NAMES, PromptConfig
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -100,6 +100,12 @@ def test_what_a_template_knows(asked: Bench) -> None:
     assert texts(done.samples[0]) == ["user: invoice|invoice|total|invoice|1|0"]
 
 
+def test_every_name_that_the_host_lets_through_is_known(asked: Bench) -> None:
+    text = " ".join(f"{{{{ {name} is defined }}}}" for name in (*TEMPLATE_NAMES, "typo"))
+    done = asked.prepare(prompt_config=config(default={"user": text}))
+    assert texts(done.samples[0]) == [f"user: {'True ' * len(TEMPLATE_NAMES)}False"]
+
+
 def test_choices_stand_below_the_question_unless_the_template_lists_them(bench: Bench) -> None:
     bench.image("images/1.png")
     bench.rows(row(1, choices=["5", "6"]))
@@ -161,6 +167,20 @@ def test_a_question_that_gets_lost_is_told(asked: Bench) -> None:
     assert any("questions of 3 samples are not in what is sent" in text for text in lost.warnings)
     by_question = asked.prepare(prompt_config=config(questions={"total": {"user": "The total?"}}))
     assert by_question.warnings == []  # that template is of that question
+
+
+def test_keys_of_a_config_that_no_sample_has_are_told(asked: Bench) -> None:
+    prompts = config(
+        classes={"invoise": {"user": "{{ question }}"}, "letter": {"user": "{{ question }}"}},
+        questions={"total": {"user": "{{ question }}"}, "letter date": {"user": "{{ question }}"}},
+    )
+    of_class, of_question = asked.prepare(prompt_config=prompts, loader="auto", limit=1).warnings
+    assert of_class.startswith(
+        "no sample has the doc_class 'invoise' of the prompt config; the dataset has: "
+    )
+    assert "'invoice', 'паспорт', 'letter'" in of_class
+    assert of_question.startswith("no sample has the question 'letter date' of the prompt config")
+    assert asked.prepare(prompt_config=prompts).warnings == []  # the host has read such a file and told it
 
 
 def test_a_damaged_row_needs_no_template(asked: Bench) -> None:

@@ -37,7 +37,9 @@ def test_best_follows_the_direction() -> None:
 
 
 def test_equals_share_the_first_place_and_one_alone_wins_nothing() -> None:
-    assert best(report("a", "x", 0.1), report("b", "x", 0.1), report("c", "y", 0.0)) == ["x-a", "x-b"]
+    third = report("d", "x", 0.4)
+    assert best(report("a", "x", 0.1), report("b", "x", 0.1), third, report("c", "y", 0.0)) == ["x-a", "x-b"]
+    assert best(report("a", "x", 0.1), report("b", "x", 0.1)) == []  # nobody is better than anybody
 
 
 def test_an_evaluation_without_a_value_is_never_best() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from report_artifacts import Artifacts, Made, make_report, metric, prediction, sample, score
 from vlmhb_stages.contracts import ImageRef, Sample
-from vlmhb_stages.report.advice import advice
+from vlmhb_stages.report.advice import advice, withheld
 from vlmhb_stages.report.board import board_of, entries_of
 from vlmhb_stages.report.charts import log_scale
 from vlmhb_stages.report.frontier import tradeoffs
@@ -106,6 +106,25 @@ def test_machines_of_ones_own_are_paid_by_the_hour(tmp_path: Path) -> None:
         assert said in html
 
 
+def test_the_markdown_has_mode_goodput_and_resources_as_the_page_has(tmp_path: Path) -> None:
+    artifacts = priced(
+        info={"mode": "benchmark", "slo": {"latency_s": 1.5}, "resources": RESOURCES},
+        samples=[pages("a", 1, "bill"), pages("b", 2, "bill")],
+        predictions=[prediction("a", latency_s=1.0), prediction("b", latency_s=2.0)],
+    )
+    text = make_report(tmp_path, artifacts).text("report.md").replace("\u00a0", " ").replace("\u202f", "")
+    assert "Speed: benchmark mode. Goodput (latency ≤ 1.50 s): 50 % of the requests, " in text
+    assert "Only 2 answers were timed" in text
+    assert (
+        "| H100 GPU-1 | memory 500 MiB idle, 40000 MiB at most, of not measured; used 81.0 %; not measured; "
+        "at most 70.0 °C |" in text
+    )
+    assert (
+        "| server-0 | CPU time 12.5 s; memory 900 MiB at most; read 10.0 MiB, written 1.00 MiB |\n"
+        "| Energy of the GPUs | 200 Wh; a page 90.0 J |\n| Time | a page 0.45 s; GPUs 1.00 h |\n" in text
+    )
+
+
 def test_without_prices_nothing_is_said_of_money(tmp_path: Path) -> None:
     artifacts = priced(info={}, predictions=[prediction("a", latency_s=1.0)], samples=[pages("a", 1, "x")])
     made = make_report(tmp_path, artifacts)
@@ -114,14 +133,21 @@ def test_without_prices_nothing_is_said_of_money(tmp_path: Path) -> None:
 
 
 def evaluated(
-    name: str, value: float, *, cost: float | None, latency: float = 1.0, low: float = 0.0, high: float = 1.0
+    name: str,
+    value: float,
+    *,
+    cost: float | None,
+    latency: float = 1.0,
+    low: float = 0.0,
+    high: float = 1.0,
+    n: int = 30,
 ) -> EvaluationReport:
     return EvaluationReport.model_validate(
         {
             "id": name, "model": name, "benchmark": "docs", "task_type": "vqa", "engine": "", "scheduler": "",
             "isolation": "", "network": "", "status": "done", "coverage": 1.0, "primary": "ANLS",
             "counts": {"planned": 1, "ok": 1, "error": 0},
-            "metrics": (metric("ANLS", value, direction="higher", ci_low=low, ci_high=high),),
+            "metrics": (metric("ANLS", value, direction="higher", ci_low=low, ci_high=high, n=n),),
             "cost": Cost(currency="USD", per_sample=cost),
             "performance": Performance(latency_s=Percentiles(p50=latency, p90=latency, p95=latency, p99=latency, n=9)),
         }
@@ -149,6 +175,21 @@ def test_a_cheaper_one_is_advised_only_where_it_is_not_told_apart() -> None:
     assert advice([best, evaluated("free?", 0.9, cost=None)], comparisons=[]) == ()
     (fast,) = advice([best, evaluated("fast", 0.88, cost=None, latency=0.25)], comparisons=[])
     assert (fast.saves, fast.ratio) == ("latency", 0.25)
+
+
+def test_no_advice_from_few_samples() -> None:
+    few = [evaluated("best", 0.9, cost=1.0, n=29), evaluated("cheap", 0.88, cost=0.4, n=29)]
+    assert advice(few, comparisons=[compared("best", "cheap", better=None)]) == ()
+    assert [(one.benchmark, one.n, one.needed) for one in withheld(few)] == [("docs", 29, 30)]
+    assert withheld([evaluated("best", 0.9, cost=1.0), evaluated("cheap", 0.88, cost=0.4)]) == ()
+    assert withheld([evaluated("best", 0.9, cost=1.0, n=5), evaluated("dear", 0.8, cost=2.0, n=5)]) == ()
+
+
+def test_equal_values_have_no_best() -> None:
+    equal = [evaluated(name, 0.0, cost=None) for name in ("a", "b", "c")]
+    assert not any(entry.best for entry in entries_of(equal))
+    tied = [evaluated("a", 0.5, cost=None), evaluated("b", 0.5, cost=None), evaluated("c", 0.1, cost=None)]
+    assert [entry.best for entry in entries_of(tied)] == [True, True, False]
 
 
 def test_the_front_is_of_those_that_nobody_beats_in_everything() -> None:
@@ -184,7 +225,7 @@ def test_the_leaderboard_is_led_by_the_best_and_knows_the_order_of_the_config() 
     assert [(row.model, row.number) for row in board.rows] == [("best", 2), ("mid", 3), ("poor", 1)]
 
 
-def demo(tmp_path: Path) -> Made:
+def demo(tmp_path: Path, *, n: int = 30) -> Made:
     """Three models on one benchmark, with parts for paired tests left out."""
     made = []
     for number, (name, value, cost) in enumerate(
@@ -203,7 +244,7 @@ def demo(tmp_path: Path) -> Made:
                 samples=[pages(sid, 1, "bill") for sid in "abcd"],
                 predictions=[prediction(sid, cost=cost, latency_s=1.0 + number) for sid in "abcd"],
                 scores=[score(sid, value) for sid in "abcd"],
-                metrics=[metric(value=value, ci_low=value - 0.05, ci_high=value + 0.05)],
+                metrics=[metric(value=value, ci_low=value - 0.05, ci_high=value + 0.05, n=n)],
             )
         )
     return make_report(tmp_path, *made)
@@ -229,3 +270,11 @@ def test_the_page_says_what_a_better_answer_costs(tmp_path: Path) -> None:
         "0.02",
         "EUR",
     )
+
+
+def test_the_page_says_why_there_is_no_advice(tmp_path: Path) -> None:
+    made = demo(tmp_path, n=4)
+    assert made.json()["advice"] == []
+    for name in ("report.html", "report.md"):
+        assert "No advice on " in made.text(name)
+        assert "4 samples are too few to say whether" in made.text(name)

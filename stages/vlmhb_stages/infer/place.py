@@ -65,6 +65,11 @@ class Place:
         self._warned = False
 
     @property
+    def shown(self) -> str:
+        """Its name for people: records keep `socket` and `socket 1`, which say nothing to who started no socket."""
+        return self.name.replace("socket", "model server", 1) if self.own is not None else self.name
+
+    @property
     def is_up(self) -> bool:
         return self.gone is None and (self.own is None or self.own.up)
 
@@ -123,7 +128,7 @@ class Place:
     def lose(self, reason: str) -> None:
         """It will not come back."""
         self.gone = reason
-        self._tell(f"{self.name} is given up: {reason}")
+        self._tell(f"{self.shown} is given up: {reason}")
 
     def _hold(self, seat: Seat, failure: Failure) -> None:
         """An adaptive place is left alone as a whole for as long as it asks for; else only this request waits."""
@@ -136,9 +141,9 @@ class Place:
         self.trouble = f"{failure.kind}: {failure.message}"
         if self.breaker.fail(seat.leave) and not self._warned:
             self._warned = True
-            self._tell(f"{self.name} is out of order: {self.trouble}; it is tried again from time to time")
+            self._tell(f"{self.shown} is out of order: {self.trouble}; it is tried again from time to time")
 
     def _works(self, seat: Seat) -> None:
         if self.breaker.succeed(seat.leave) and self._warned:
             self._warned = False
-            self._tell(f"{self.name} works again")
+            self._tell(f"{self.shown} works again")

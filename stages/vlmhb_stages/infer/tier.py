@@ -193,7 +193,7 @@ class Tier:
         return ServerGone(told) if patient else OutOfOrder(told)
 
     def _troubles(self, places: Sequence[Place]) -> str:
-        told = [(place.name, place.gone or place.trouble or "does not answer") for place in places]
+        told = [(place.shown, place.gone or place.trouble or "does not answer") for place in places]
         return told[0][1] if len(told) == 1 else "; ".join(f"{name}: {trouble}" for name, trouble in told)
 
     def _tell(self) -> None:

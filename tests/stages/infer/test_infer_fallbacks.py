@@ -175,7 +175,7 @@ def test_a_replica_that_is_given_up_does_not_stop_the_others(bench: Bench) -> No
     assert len(server.asked) == 20
     assert {record.server for record in bench.predictions} == {"socket 1"}
     told = [event["message"] for event in bench.events("warning")]
-    assert told == ["VHB503: socket 0 is given up: killed for memory"]
+    assert told == ["VHB503: model server 0 is given up: killed for memory"]
 
 
 def test_a_replica_that_hangs_is_replaced_by_its_number(bench: Bench) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 import pytest
 from hypothesis import settings
+from vlmhb.engines.apptainer import ApptainerEngine
 from vlmhb.engines.container import ContainerEngine
 from vlmhb.engines.detect import detect
 from vlmhb.engines.doctor import cgroup_kind
@@ -64,7 +65,15 @@ def usable(name: Literal["docker", "podman"]) -> ContainerEngine:
     return missing(name, found.rejected[0].reason)
 
 
-def missing(name: str, reason: str) -> ContainerEngine:
+@pytest.fixture(scope="session")
+def apptainer_engine() -> ApptainerEngine:
+    found = detect("apptainer")
+    if isinstance(found.engine, ApptainerEngine):
+        return found.engine
+    return missing("apptainer", found.rejected[0].reason)
+
+
+def missing(name: str, reason: str) -> NoReturn:
     if name in os.environ.get("VLMHB_REQUIRE", "").split(","):
         pytest.fail(f"{name} is required and cannot be used: {reason}")
     pytest.skip(f"{name} cannot be used: {reason}")

@@ -78,10 +78,11 @@ def load(weights: str | None, *, settings: Settings, trust_remote_code: bool, gp
     transformers.utils.logging.disable_progress_bar()
     device = _device(settings.device, gpus=gpus)
     common = {"local_files_only": True, "trust_remote_code": trust_remote_code}
+    safe = {"use_safetensors": True}  # where both lie there, the pickled ones are left alone
     config = _guarded(lambda: transformers.AutoConfig.from_pretrained(folder, **common))
     processor, tokenizer = _processor(folder, options={**common, **settings.processor_options})
     dtype = settings.dtype if settings.dtype != "auto" else _best_dtype(device)
-    options = {**common, "dtype": getattr(torch, dtype)}
+    options = {**common, **safe, "dtype": getattr(torch, dtype)}
     if device == "cuda" and torch.cuda.device_count() > 1:
         options["device_map"] = "auto"
     auto = getattr(transformers, settings.auto_class or _auto_class(config))
@@ -109,6 +110,11 @@ def _folder(weights: str | None) -> str:
         raise LoadError(
             f"weights {Path(weights).name}: a folder with config.json is needed",
             hint="the whole model folder, as the hub's client or save_pretrained leaves it",
+        )
+    if not any(Path(weights).glob("*.safetensors")):
+        raise LoadError(
+            f"weights {Path(weights).name}: no *.safetensors; pickled weights can run code, so none are loaded",
+            hint="take the safetensors of the model, or save it so: model.save_pretrained(folder)",
         )
     return weights
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,9 @@ class CommandResult:
     @property
     def ok(self) -> bool:
         return self.code == 0
+
+
+Run = Callable[[Sequence[str]], CommandResult]  # `run_command`, or what stands for it in a test
 
 
 def run_command(

@@ -16,11 +16,15 @@ Style = Literal["red", "yellow", "dim"]
 _CODES: dict[Style, str] = {"red": "\033[1;31m", "yellow": "\033[33m", "dim": "\033[2m"}
 _RESET = "\033[0m"
 # A terminal must not obey what a model, a log or a dataset says.
-_CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
+_TURNING = (
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+)  # what follows is shown in another order than it has
+_CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0), *_TURNING) if chr(code) not in "\t\n"}
 
 
 def printable(text: str) -> str:
-    """`text` without control characters."""
+    """`text` without control characters, those that turn the direction of writing among them."""
     return text.translate(_CONTROLS)
 
 

@@ -43,7 +43,7 @@ LoaderName = Literal[
     "entity_lines",
     "auto",  # told by what lies there, for an archive: by what is in it
 ]
-EngineName = Literal["auto", "docker", "podman", "process"]
+EngineName = Literal["auto", "docker", "podman", "apptainer", "process"]
 
 semantic: JsonDict = {"mark": "semantic"}
 runtime: JsonDict = {"mark": "runtime"}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from vlmhb_stages.specs import BreakerPolicy, Decoding, Overflow, RateLimit, RetryPolicy
 
 TaskType = Literal["ocr", "vqa", "kie", "classification", "tables", "parsing", "sorting"]
@@ -24,6 +25,10 @@ Interface = Literal[
 ]
 Capability = Literal["structured", "multi_image", "text_only", "tools", "reasoning"]
 URL_INTERFACES = ("openai", "anthropic", "gemini")  # a server that is not ours, behind a URL
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OURS = "VLMHB_"
+_LOADING = ("LD_PRELOAD", "LD_AUDIT", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "BASH_ENV", "ENV")
 
 
 class Frozen(BaseModel):
@@ -57,6 +62,17 @@ class ServerCard(Frozen):
     metrics: str | None = "/metrics"  # Prometheus text, where there is one
     python: bool = True  # False: the image has no Python; the command is the container's own
     env: dict[str, str] = {}
+
+    @field_validator("env")
+    @classmethod
+    def _only_settings(cls, env: dict[str, str]) -> dict[str, str]:
+        """Not what makes every program in the container load other code, our launcher's Python among them."""
+        for name, value in env.items():
+            if not _VARIABLE.fullmatch(name) or "\0" in value:
+                raise ValueError(f"{name!r} is no name of a variable with a text")
+            if name.startswith(_OURS) or name in _LOADING:
+                raise ValueError(f"the variable {name} may not come from a card")
+        return env
 
 
 class ModelCard(Frozen):

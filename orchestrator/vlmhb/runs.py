@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from vlmhb.configcopy import keep_config
 from vlmhb.contracts import ResolvedEvaluation, RunConfig
 from vlmhb.errors import UnknownRun
+from vlmhb.naming import cut
 from vlmhb.outcomes import Outcome
 from vlmhb.plan.model import PlannedEvaluation
 from vlmhb.store.files import read_json, write_json
@@ -22,12 +23,18 @@ from vlmhb.store.locks import owner_name, process_start
 from vlmhb.store.workspace import Workspace
 
 RESOLVED = "resolved.json"
+_STATE: Mapping[str, type] = {
+    "run_id": str, "config": str, "cwd": str, "command": list, "engine": str, "host": str, "pid": int, "started": str,
+    "status": str, "evaluations": list,
+}  # fmt: skip
+_MOST_PIDS = 2**31
+MAX_STEM = 200  # bytes of the name of a config in the name of its run
 
 
 def run_id_of(config: RunConfig, *, engine: str, overrides: Mapping[str, Any]) -> str:
     """`<config stem>-<8 hex>`: the same rows give the same run, wherever the file lies; so does a raised budget."""
     rows = [row.model_dump(mode="json", exclude={"place", "budget"}) for row in config.rows]
-    return f"{config.path.stem}-{sha256_json([rows, engine, dict(overrides)])[:8]}"
+    return f"{cut(config.path.stem, to=MAX_STEM)}-{sha256_json([rows, engine, dict(overrides)])[:8]}"
 
 
 class RunRecord:
@@ -45,19 +52,25 @@ class RunRecord:
             raise UnknownRun(
                 "there is no run yet", where=str(workspace.root), hint="start one with vlmhb run CONFIG"
             )
-        if name is None:
-            return RunRecord(workspace, known[-1])
+        name = known[-1] if name is None else name
         if name not in known:
             raise UnknownRun(
                 f"no run {name!r}", where=str(workspace.root), hint=f"there are {', '.join(known[-5:])}"
             )
-        return RunRecord(workspace, name)
+        record = RunRecord(workspace, name)
+        if not _is_state(record.state()):
+            hint = "the same vlmhb run command writes it anew and reuses what is there"
+            raise UnknownRun(
+                f"the record of {name} cannot be read", where=str(record.folder / "run.json"), hint=hint
+            )
+        return record
 
     @staticmethod
     def all(workspace: Workspace) -> list[RunRecord]:
-        return [
-            RunRecord(workspace, path.parent.name) for path in (workspace.root / "runs").glob("*/run.json")
-        ]
+        """Those that can be read."""
+        paths = (workspace.root / "runs").glob("*/run.json")
+        records = (RunRecord(workspace, path.parent.name) for path in paths)
+        return [record for record in records if _is_state(record.state())]
 
     @property
     def report_dir(self) -> Path:
@@ -163,6 +176,12 @@ class RunRecord:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(os.path.relpath(self._workspace.artifact(stage, fingerprint).folder, folder))
         fresh.replace(folder / name)
+
+
+def _is_state(state: Mapping[str, Any]) -> bool:
+    """Whether it is what `begin` writes: a process is looked for, and stopped, by what stands there."""
+    has_types = all(isinstance(state.get(name), kind) for name, kind in _STATE.items())
+    return has_types and 0 < state["pid"] < _MOST_PIDS
 
 
 def _now() -> str:

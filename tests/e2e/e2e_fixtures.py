@@ -17,6 +17,7 @@ from e2e_world import World
 PROCESS = "process"
 DOCKER = pytest.param("docker", marks=pytest.mark.docker)
 PODMAN = pytest.param("podman", marks=pytest.mark.podman)
+APPTAINER = pytest.param("apptainer", marks=pytest.mark.apptainer)
 ROOT = Path(__file__).resolve().parents[2]
 ENVS_WORKSPACE = Path(os.environ.get("VLMHB_TEST_ENVS", ROOT / ".test-envs"))
 
@@ -49,12 +50,24 @@ def podman_images(podman_engine: object) -> None:
         pytest.skip(f"podman has no images and they cannot be built: {error}")
 
 
+@pytest.fixture(scope="session")
+def apptainer_images(apptainer_engine: object) -> Path:
+    """Converted once, and again whenever Docker's image is another one."""
+    try:
+        build("apptainer", ENVS_WORKSPACE)
+    except AssertionError as error:
+        if "apptainer" in os.environ.get("VLMHB_REQUIRE", "").split(","):
+            raise
+        pytest.skip(f"there are no images for apptainer and they cannot be built: {error}")
+    return ENVS_WORKSPACE / "images"
+
+
 def make_world(request: pytest.FixtureRequest, root: Path) -> World:
     """A world on the engine that the fixture's parameter names; skips where that engine cannot be used."""
     if request.param == "process":
         return World(root=root, engine="process", envs=request.getfixturevalue("process_envs"))
-    request.getfixturevalue(f"{request.param}_images")
-    return World(root=root, engine=request.param, envs=None)
+    images = request.getfixturevalue(f"{request.param}_images")
+    return World(root=root, engine=request.param, envs=None, images=images)
 
 
 @pytest.fixture(params=[PROCESS, DOCKER])
@@ -62,13 +75,13 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
     return make_world(request, tmp_path)
 
 
-@pytest.fixture(params=[PROCESS, DOCKER, PODMAN])
+@pytest.fixture(params=[PROCESS, DOCKER, PODMAN, APPTAINER])
 def any_world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
     """On every engine: for what each of them must be seen to do."""
     return make_world(request, tmp_path)
 
 
-@pytest.fixture(params=[DOCKER, PODMAN], scope="module")
+@pytest.fixture(params=[DOCKER, PODMAN, APPTAINER], scope="module")
 def container_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
     """One per engine and module: what is looked at from several sides runs once."""
     return make_world(request, tmp_path_factory.mktemp(str(request.param)))

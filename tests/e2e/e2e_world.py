@@ -77,6 +77,7 @@ class World:
     root: Path
     engine: str
     envs: Path | None
+    images: Path | None = None  # those of Apptainer, shared like `envs`
     env: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -96,6 +97,8 @@ class World:
         self.workspace.mkdir(exist_ok=True)
         if self.envs is not None and not (self.workspace / "envs").exists():
             (self.workspace / "envs").symlink_to(self.envs)
+        if self.images is not None and not (self.workspace / "images").exists():
+            (self.workspace / "images").symlink_to(self.images)
 
     def make_pages(self, count: int, *, questions: dict[int, str] | None = None) -> None:
         (self.data / "images").mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Tasks on real engines: one body, run on Docker and on Podman."""
+"""Tasks on real engines: one body, run on each container engine."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vlmhb.command import run_command
+from vlmhb.engines.apptainer import ApptainerEngine
 from vlmhb.engines.base import ContainerTask, Handle, ImageSpec, Limits, TaskExit
+from vlmhb.engines.cgroups import PROC
 from vlmhb.engines.container import ContainerEngine
+from vlmhb.engines.process_registry import ProcessRegistry
+from vlmhb.engines.processes import family
 
 PATIENCE_S = 60.0
 LABEL = "org.vlmhb.run"
@@ -20,7 +25,7 @@ LABEL = "org.vlmhb.run"
 class Bench:
     """An engine with an image, a log, and a label by which everything is removed again."""
 
-    engine: ContainerEngine
+    engine: ContainerEngine | ApptainerEngine
     image: ImageSpec
     folder: Path
     run_label: str = field(default_factory=lambda: f"test-{secrets.token_hex(6)}")
@@ -50,6 +55,29 @@ class Bench:
         handle = self.engine.start(self.task(f"echo ready; {script}", **changes), log=self.log)
         wait_until(lambda: self.log.exists() and "ready" in self.said())
         return handle
+
+    @property
+    def limits_work(self) -> bool:
+        return self.engine.dialect.limits_work
+
+    def left(self) -> list[str]:
+        """What is still there of this bench's containers: their ids, or the private folders of their clients."""
+        if isinstance(self.engine, ApptainerEngine):
+            found = ProcessRegistry(self.engine.state).find(labels={LABEL: self.run_label})
+            return [str(root.path) for root in found]
+        label = f"label={LABEL}={self.run_label}"
+        return run_command([self.engine.name, "ps", "--all", "--quiet", "--filter", label]).stdout.split()
+
+    def inspected(self, task: ContainerTask) -> str:
+        """All that another user of the engine can learn of a running task: the settings of its container, or the
+        argv and environment of every process of it."""
+        if not isinstance(self.engine, ApptainerEngine):
+            return run_command([self.engine.name, "container", "inspect", task.name]).stdout
+        (root,) = ProcessRegistry(self.engine.state).find(labels=task.labels)
+        parts = [(root.path / "task.json").read_bytes()]
+        for pid in family(root.leader() or 0):
+            parts += [(PROC / str(pid) / name).read_bytes() for name in ("cmdline", "environ")]
+        return b"\n".join(parts).decode("utf-8", "replace")
 
 
 def follow(handle: Handle) -> TaskExit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import signal
 import sys
@@ -20,6 +21,11 @@ from vlmhb.errors import ImageMissing
 TYPES = ("CapEff", "CapBnd", "NoNewPrivs", "Seccomp", "Uid", "Gid")
 
 
+def needs_limits(bench: Bench) -> None:
+    if not bench.limits_work:
+        pytest.skip(f"{bench.engine.name} cannot limit anything for this user, and says so")
+
+
 def test_a_task_is_isolated(bench: Bench, tmp_path: Path) -> None:
     source = tmp_path / "in"
     source.mkdir()
@@ -28,7 +34,7 @@ def test_a_task_is_isolated(bench: Bench, tmp_path: Path) -> None:
     out.mkdir(mode=0o777)
     out.chmod(0o777)
     script = """
-        ls /sys/class/net; cat /proc/self/status
+        cat /proc/net/dev /proc/self/status
         touch /x || echo root is read-only
         touch /vlmhb/in/x || echo input is read-only
         touch /tmp/x && touch "$HOME/y" && echo tmp is writable
@@ -38,22 +44,23 @@ def test_a_task_is_isolated(bench: Bench, tmp_path: Path) -> None:
         Mount(source=source, target="/vlmhb/in"),
         Mount(source=out, target="/vlmhb/out", writable=True),
     )
-    ended = bench.run(script, mounts=mounts, user="12345:23456")
+    uid, gid = ("12345", "23456") if os.getuid() == 0 else (str(os.getuid()), str(os.getgid()))
+    ended = bench.run(script, mounts=mounts, user=f"{uid}:{gid}")
     assert (ended.code, ended.reason) == (0, "exit")
     said = bench.said()
-    assert said.split("\n", 1)[0] == "lo"
+    assert re.findall(r"^\s*(\w+):.*\d$", said.partition("Name:")[0], re.MULTILINE) == ["lo"]
     status = {name: re.search(rf"^{name}:\s*(\w+)", said, re.MULTILINE)[1] for name in TYPES}
     assert status == {
         "CapEff": "0" * 16,
         "CapBnd": "0" * 16,
         "NoNewPrivs": "1",
         "Seccomp": "2",
-        "Uid": "12345",
-        "Gid": "23456",
+        "Uid": uid,
+        "Gid": gid,
     }
     for line in ("root is read-only", "input is read-only", "tmp is writable", "a page"):
         assert line in said
-    assert (out / "x").stat().st_uid == 12345
+    assert (out / "x").stat().st_uid == int(uid)
 
 
 def test_exit_code_and_both_outputs(bench: Bench) -> None:
@@ -69,6 +76,7 @@ def test_codes_of_the_engine_may_be_a_programs_own(bench: Bench, code: int) -> N
 
 
 def test_out_of_memory(bench: Bench) -> None:
+    needs_limits(bench)
     task = {"command": ("dd", "if=/dev/zero", "of=/dev/null", "bs=200M", "count=1")}
     ended = bench.run("", **task)
     assert (ended.code, ended.reason, ended.peak_memory_mib) == (137, "oom", 64)
@@ -76,6 +84,7 @@ def test_out_of_memory(bench: Bench) -> None:
 
 
 def test_a_child_out_of_memory_is_seen_though_the_task_succeeds(bench: Bench) -> None:
+    needs_limits(bench)
     ended = bench.run("dd if=/dev/zero of=/dev/null bs=200M count=1; true")
     assert (ended.code, ended.reason) == (0, "child_oom")
 
@@ -86,6 +95,7 @@ def test_a_kill_is_not_taken_for_out_of_memory(bench: Bench) -> None:
 
 
 def test_number_of_processes_is_limited(bench: Bench) -> None:
+    needs_limits(bench)
     ended = bench.run(
         "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 5 & done; echo all started", limits=Limits(pids=6)
     )
@@ -129,10 +139,11 @@ def test_stop_after_the_end_keeps_the_end(bench: Bench) -> None:
 def test_nothing_is_left_of_an_ended_container(bench: Bench) -> None:
     bench.run("true")
     bench.run("", command=("no-such-program",))
-    assert _containers(bench) == []
+    assert bench.left() == []
 
 
-def test_a_killed_client_is_replaced(bench: Bench, tmp_path: Path) -> None:
+def test_a_killed_client_is_replaced(daemon_bench: Bench, tmp_path: Path) -> None:
+    bench = daemon_bench
     shared = tmp_path / "shared"
     shared.mkdir()
     script = "while [ ! -e /vlmhb/in/go ]; do sleep 0.1; done; echo went on; exit 4"
@@ -159,8 +170,8 @@ def test_cleanup_finds_by_label_what_a_killed_host_left(
     )
     program = (
         "import os, sys\nfrom pathlib import Path\n"
-        "from vlmhb.engines.base import ContainerTask\nfrom vlmhb.engines.container import ContainerEngine\n"
-        f"engine = ContainerEngine(name={bench.engine.name!r}, ulimits={bench.engine.ulimits!r})\n"
+        "from vlmhb.engines.base import ContainerTask\n"
+        f"import pickle\nengine = pickle.loads({pickle.dumps(bench.engine)!r})\n"
         "for text in sys.argv[2:]:\n"
         "    engine.start(ContainerTask.model_validate_json(text), log=Path(sys.argv[1])).verify()\n"
         "os.kill(os.getpid(), 9)\n"
@@ -168,9 +179,9 @@ def test_cleanup_finds_by_label_what_a_killed_host_left(
     texts = [mine.model_dump_json(), other.model_dump_json()]
     done = run_command([sys.executable, "-c", program, str(bench.log), *texts])
     assert done.code == -9
-    assert len(_containers(bench)) == 1
+    assert len(bench.left()) == 1
     assert bench.engine.cleanup(labels=mine.labels) == 1
-    assert _containers(bench) == []
+    assert bench.left() == []
     assert bench.engine.cleanup(labels=other.labels) == 1
     assert list(private.iterdir()) == []
 
@@ -193,7 +204,7 @@ def test_missing_image(bench: Bench) -> None:
     image = ImageSpec(name="stages", ref="vlmhb/never-built:1", identity="sha256:" + "0" * 64)
     with pytest.raises(ImageMissing) as error:
         bench.run("true", image=image)
-    assert error.value.hint == "vlmhb images build stages"
+    assert error.value.hint.startswith("vlmhb images build stages")
 
 
 def test_image_that_is_not_the_planned_one(bench: Bench) -> None:
@@ -215,7 +226,8 @@ def test_paths_with_commas_and_quotes(bench: Bench, tmp_path: Path) -> None:
     assert (ended.code, bench.said()) == (0, "found")
 
 
-def test_name_of_another_container_is_not_touched(bench: Bench) -> None:
+def test_name_of_another_container_is_not_touched(daemon_bench: Bench) -> None:
+    bench = daemon_bench
     handle = bench.start("sleep 60", name=f"taken-{bench.run_label}")
     ended = bench.run("true", name=f"taken-{bench.run_label}")
     assert (ended.code, ended.reason) == (125, "engine_error")
@@ -239,16 +251,10 @@ def test_canary_secret_stays_in_its_file(
     )
     handle = bench.engine.start(task, log=bench.log)
     handle.verify()
-    inspected = run_command([bench.engine.name, "container", "inspect", task.name])
+    inspected = bench.inspected(task)
     handle.stop(grace_s=0)
-    assert json.loads(inspected.stdout)[0]["Config"]["Env"]
-    assert canary not in inspected.stdout + bench.said() + " ".join(bench.engine.render(task).argv)
-
-
-def _containers(bench: Bench) -> list[str]:
-    return run_command(
-        [bench.engine.name, "ps", "--all", "--quiet", "--filter", f"label=org.vlmhb.run={bench.run_label}"]
-    ).stdout.split()
+    assert "HOME=/tmp" in inspected
+    assert canary not in inspected + bench.said() + " ".join(bench.engine.render(task).argv)
 
 
 @pytest.mark.docker
@@ -270,7 +276,7 @@ def test_docker_understands_exactly_the_leased_gpus(docker_engine: ContainerEngi
     ]
 
 
-def test_gpu_that_is_not_there_is_an_engine_error(bench: Bench) -> None:
-    ended = bench.run("true", gpus=("GPU-none",))
+def test_gpu_that_is_not_there_is_an_engine_error(daemon_bench: Bench) -> None:
+    ended = daemon_bench.run("true", gpus=("GPU-none",))
     assert ended.reason == "engine_error"
     assert re.search("device", ended.detail)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from vlmhb.command import CommandResult
+from vlmhb.command import CommandResult, Run
+from vlmhb.engines.apptainer import ApptainerEngine
 from vlmhb.engines.container import ContainerEngine
-from vlmhb.engines.detect import Run, detect, detect_engine
+from vlmhb.engines.detect import detect, detect_engine
 from vlmhb.engines.doctor import cgroup_kind, doctor_checks
 from vlmhb.engines.process import ProcessEngine
 from vlmhb.engines.users import task_user
@@ -35,6 +36,23 @@ def answers(**given: tuple[int, str, str]) -> Run:
     return run
 
 
+def apptainer_answers(
+    *, program: str = "apptainer", version: str = "apptainer version 1.4.5-2", refused: tuple[str, ...] = ()
+) -> Run:
+    """An installation that ends with FATAL when asked for one of the words `refused`."""
+
+    def run(argv: Sequence[str]) -> CommandResult:
+        code, stdout, stderr = NOT_THERE
+        if tuple(argv) == (program, "--version"):
+            code, stdout, stderr = 0, version + "\n", ""
+        elif argv[0] == "env" and program in argv:
+            fails = any(word in argv for word in refused)
+            code, stderr = (255, "FATAL:   could not use user namespace\n") if fails else (0, "")
+        return CommandResult(argv=tuple(argv), code=code, stdout=stdout, stderr=stderr)
+
+    return run
+
+
 def test_docker_comes_first() -> None:
     found = detect(run=answers(docker=(0, "28.2.2\n", ""), podman=(0, "false v2\n", "")))
     assert isinstance(found.engine, ContainerEngine)
@@ -55,6 +73,56 @@ def test_process_comes_last_and_always() -> None:
     assert found.engine.cut_network == ()
     assert "group `docker`" in found.rejected[0].hint
     assert "not installed" in found.rejected[1].reason
+
+
+def test_apptainer_comes_after_podman_and_before_process() -> None:
+    found = detect(run=apptainer_answers())
+    assert isinstance(found.engine, ApptainerEngine)
+    assert [rejection.name for rejection in found.rejected] == ["docker", "podman"]
+    assert (found.engine.dialect.cut_network, found.engine.dialect.limits_work) == (True, True)
+    assert found.engine.isolation == "container"
+
+
+@pytest.mark.parametrize(
+    ("refused", "cuts", "limits"), [(("--memory",), True, False), (("--memory", "--net"), False, False)]
+)
+def test_what_apptainer_may_not_do_here_is_found_out(
+    refused: tuple[str, ...], cuts: bool, limits: bool
+) -> None:
+    found = detect("apptainer", run=apptainer_answers(refused=refused)).engine
+    assert isinstance(found, ApptainerEngine)
+    assert (found.dialect.cut_network, found.dialect.limits_work) == (cuts, limits)
+
+
+def test_singularity_is_taken_where_there_is_no_apptainer() -> None:
+    run = apptainer_answers(program="singularity", version="singularity-ce version 4.1.1-noble")
+    found = detect("apptainer", run=run).engine
+    assert isinstance(found, ApptainerEngine)
+    assert (found.dialect.program, found.dialect.family) == ("singularity", "singularity")
+
+
+@pytest.mark.parametrize(
+    ("version", "refused", "reason", "hint"),
+    [
+        ("apptainer version 1.0.3", (), "apptainer version 1.0 is too old", "1.1 or newer"),
+        ("singularity version 3.8.7", (), "singularity version 3.8 is too old", "3.10 or newer"),
+        ("something else", (), "it gives no reason", "reinstall"),
+        ("apptainer version 1.4.5", ("exec",), "could not use user namespace", "max_user_namespaces"),
+    ],
+)
+def test_apptainer_that_does_not_work_is_told_why(
+    version: str, refused: tuple[str, ...], reason: str, hint: str
+) -> None:
+    found = detect("apptainer", run=apptainer_answers(version=version, refused=refused))
+    assert found.engine is None
+    assert reason in found.rejected[0].reason
+    assert hint in found.rejected[0].hint
+
+
+def test_apptainer_that_is_not_installed() -> None:
+    (rejection,) = detect("apptainer", run=answers()).rejected
+    assert "installed" in rejection.reason
+    assert "scripts/apptainer_up.sh" in rejection.hint
 
 
 def test_network_is_cut_where_unshare_works() -> None:
@@ -85,7 +153,17 @@ def test_doctor_names_each_trouble_with_a_remedy(tmp_path: Path) -> None:
     checks = {
         check.name: check for check in doctor_checks(workspace=tmp_path / "new", run=answers(docker=DENIED))
     }
-    assert {"docker", "podman", "process", "cgroups", "gpus", "disk space", "python", "venv"} <= checks.keys()
+    assert {
+        "docker",
+        "podman",
+        "apptainer",
+        "process",
+        "cgroups",
+        "gpus",
+        "disk space",
+        "python",
+        "venv",
+    } <= checks.keys()
     assert not checks["docker"].ok
     assert all(check.hint for check in checks.values() if not check.ok)
     assert checks["gpus"].detail == "none"

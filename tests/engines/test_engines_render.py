@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from vlmhb.engines.apptainer import ApptainerEngine
+from vlmhb.engines.apptainer_args import ApptainerDialect
 from vlmhb.engines.base import ContainerTask, Engine, ImageSpec, Limits, Mount
 from vlmhb.engines.container import ContainerEngine
 from vlmhb.engines.process import ProcessEngine
 from vlmhb.errors import OptionNotAllowed
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "engines"
+APPTAINER = ApptainerDialect(
+    client_env={"PATH": "/usr/bin", "HOME": "/home/me"}, files=Path("/vlmhb/engines")
+)
 ENGINES: dict[str, Engine] = {
+    "apptainer-root": ApptainerEngine(dialect=replace(APPTAINER, root=True, limits_work=True)),
+    "apptainer-user": ApptainerEngine(dialect=replace(APPTAINER, nvccli=True)),
+    "singularity-no-network": ApptainerEngine(
+        dialect=replace(APPTAINER, program="singularity", family="singularity", cut_network=False)
+    ),
     "docker": ContainerEngine(name="docker"),
     "podman": ContainerEngine(name="podman", ulimits=("nofile=20000:20000",)),
     "podman-rootless": ContainerEngine(name="podman", rootless=True, limits_work=False),
@@ -101,6 +112,16 @@ def test_exactly_the_leased_gpus_are_asked_for() -> None:
 def test_other_options_are_refused(option: str) -> None:
     with pytest.raises(OptionNotAllowed):
         ENGINES["docker"].render(DRIVER.model_copy(update={"options": (option,)}))
+
+
+def test_apptainer_is_given_gpus_by_name_and_says_which_it_cannot_hide() -> None:
+    nv, nvccli = (ENGINES[name].render(GPU_SERVER) for name in ("apptainer-root", "apptainer-user"))
+    for rendered in (nv, nvccli):
+        assert rendered.env["APPTAINERENV_CUDA_VISIBLE_DEVICES"] == "GPU-2222,GPU-3333"
+    assert ("--nv" in nv.argv, "gpu" in nv.not_enforced) == (True, True)
+    assert ("--nvccli" in nvccli.argv, "gpu" in nvccli.not_enforced) == (True, False)
+    assert nvccli.env["NVIDIA_VISIBLE_DEVICES"] == "GPU-2222,GPU-3333"
+    assert not {"--nv", "--nvccli"} & {*ENGINES["apptainer-user"].render(DRIVER).argv}
 
 
 def test_network_that_cannot_be_taken_away_is_said() -> None:

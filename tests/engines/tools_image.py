@@ -10,7 +10,10 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+from vlmhb.engines.apptainer import record_file
+from vlmhb.engines.base import ImageSpec
 from vlmhb.engines.container import ContainerEngine
+from vlmhb.store.files import write_json
 
 PROGRAMS = ("sh", "cat", "dd", "env", "id", "ls", "sleep", "touch", "true")
 
@@ -23,6 +26,22 @@ def tools_image(engine: ContainerEngine) -> str:
         words = [engine.dialect.program, "import", "--change", "ENV PATH=/bin", "-", tag]
         subprocess.run(words, input=archive, check=True, capture_output=True)
     return tag
+
+
+def tools_folder(program: str, *, where: Path) -> ImageSpec:
+    """The same image as a folder, as Apptainer builds it, with the record that our builds write beside it."""
+    archive = _tools_archive()
+    raw, folder = where / "raw", where / "tools"
+    raw.mkdir()
+    subprocess.run(["tar", "--extract", f"--directory={raw}"], input=archive, check=True)
+    for name in ("passwd", "group"):
+        (raw / "etc").mkdir(exist_ok=True)
+        (raw / "etc" / name).touch()
+    words = [program, "--silent", "build", "--disable-cache", "--sandbox", str(folder), str(raw)]
+    subprocess.run(words, check=True, capture_output=True)
+    identity = f"sha256:{hashlib.sha256(archive).hexdigest()}"
+    write_json(record_file(folder), {"identity": identity})
+    return ImageSpec(name="tools", ref=str(folder), identity=identity)
 
 
 def _tools_archive() -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vlmhb_benchmarks.loaders.annotation import load_annotation
@@ -67,6 +67,8 @@ LOADERS: Mapping[str, Loader] = {
     "due": load_due,
 }
 
+PLACES = ("file", "split", "docs", "truth", "images", "image_path")  # parameters that name files or folders
+
 
 def load(loader: str, root: Path, params: Mapping[str, Any]) -> Iterator[RawSample]:
     """The samples of the dataset at `root` (folder or single file), streamed in file order.
@@ -76,7 +78,18 @@ def load(loader: str, root: Path, params: Mapping[str, Any]) -> Iterator[RawSamp
         raise LoaderError(f"no loader {loader}", file="card", hint=f"there are: {', '.join(LOADERS)}")
     if not root.exists():
         raise LoaderError("the dataset is not there", file=root.name)
+    _check_places(params)
     return _writable(LOADERS[loader](root, params))
+
+
+def _check_places(params: Mapping[str, Any]) -> None:
+    """A card chooses among the dataset's files, and reads nothing beside it."""
+    for name in PLACES:
+        value = params.get(name)
+        for text in value if isinstance(value, list | tuple) else (value,):
+            path = PurePosixPath(text.replace("\\", "/")) if isinstance(text, str) else PurePosixPath()
+            if path.is_absolute() or ".." in path.parts or "\0" in path.as_posix():
+                raise LoaderError(f"{name} {text!r} leads out of the dataset", file="card")
 
 
 def _writable(samples: Iterator[RawSample]) -> Iterator[RawSample]:

@@ -99,7 +99,7 @@ def _fields(entities: list[_Entity]) -> str:
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRow(f"not JSON ({error})") from error
 
 

@@ -11,6 +11,7 @@ from vlmhb.cli.options import DEFAULT_WORKSPACE, CardsOption, EngineOption, VlmB
 
 if TYPE_CHECKING:
     from vlmhb.contracts import ImageCard
+    from vlmhb.engines.base import Engine
 
 images = typer.Typer(
     help="Images (or virtual environments) of stages and models.",
@@ -58,7 +59,9 @@ def images_build(
     ] = None,
     base: Annotated[
         str | None,
-        typer.Option("--base", help="Base image for Docker or Podman; if left out, one is found or made."),
+        typer.Option(
+            "--base", help="Base image (Apptainer: base folder); if left out, one is found or made."
+        ),
     ] = None,
     wheelhouse: Annotated[
         Path | None,
@@ -91,7 +94,7 @@ def images_build(
     for name in sorted(wanted, key=lambda name: (name != "stages", name)):
         console.say(f"{name}: building for {found.name} (log: {log})")
         built = build_image(
-            _card(name, known),
+            name if _is_foreign(name, known, engine=found) else _card(name, known),
             engine_name=engine or "auto",
             base=base,
             wheelhouse=wheelhouse,
@@ -107,6 +110,11 @@ def _cards(folders: list[Path] | None) -> dict[str, ImageCard]:
     from vlmhb.cards import load_registry
 
     return {card.name: card for card in load_registry(user_dirs=tuple(folders or ())).images}
+
+
+def _is_foreign(name: str, known: dict[str, ImageCard], *, engine: Engine) -> bool:
+    """A reference such as `repository@sha256:...`: only Apptainer needs to have it converted here."""
+    return engine.name == "apptainer" and name not in known and any(mark in name for mark in "/:@")
 
 
 def _card(name: str, known: dict[str, ImageCard]) -> ImageCard:

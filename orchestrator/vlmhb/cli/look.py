@@ -12,6 +12,7 @@ import typer
 
 from vlmhb.cli.following import KILLED, find_run, follow, live_state
 from vlmhb.cli.options import DEFAULT_WORKSPACE, RunName, WorkspaceOption
+from vlmhb.console import printable
 
 
 def status(
@@ -40,16 +41,17 @@ def status(
     if as_json:
         typer.echo(json.dumps(state, ensure_ascii=False))
         return
-    typer.echo(f"{state['run_id']}: {state['status']} (started {state['started']}, config {state['config']})")
+    begun = f"(started {state['started']}, config {state['config']})"
+    typer.echo(printable(f"{state['run_id']}: {state['status']} {begun}"))
     for name, seen in state.get("progress", {}).items():
-        typer.echo(f"  {seen['state']:<11} {seen['stage']:<9} {name}  {_samples(seen)}".rstrip())
+        typer.echo(printable(f"  {seen['state']:<11} {seen['stage']:<9} {name}  {_samples(seen)}".rstrip()))
     if state["status"] == KILLED:
         typer.echo("the same vlmhb run command continues, or: vlmhb resume", err=True)
     for item in state.get("evaluations", []):
         seen = answered_line(item["counts"], told=told.get(item["id"]))
-        typer.echo(f"  {item['status']:<11} {item['id']}: {seen}")
+        typer.echo(printable(f"  {item['status']:<11} {item['id']}: {seen}"))
         if item["failure"]:
-            typer.echo(f"    {item['failure']['message']}")
+            typer.echo(printable(f"    {item['failure']['message']}"))
 
 
 def report(run_name: RunName = None, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:

@@ -18,9 +18,11 @@ WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", envvar="VLMHB_WORKSPACE", help="Folder of artifacts and runs.")
 ]
 EngineOption = Annotated[
-    Literal["auto", "docker", "podman", "process"] | None,
+    Literal["auto", "docker", "podman", "apptainer", "process"] | None,
     typer.Option(
-        "--engine", envvar="VLMHB_ENGINE", help="auto, docker, podman or process (a venv per image)."
+        "--engine",
+        envvar="VLMHB_ENGINE",
+        help="auto, docker, podman, apptainer or process (a venv per image).",
     ),
 ]
 CardsOption = Annotated[

@@ -13,7 +13,7 @@ from vlmhb.errors import BadPrompts, ErrorList, VlmhbError
 from vlmhb.reading.jsonnodes import parse_json
 from vlmhb.reading.names import name_hint
 from vlmhb.reading.nodes import Node, SyntaxFault
-from vlmhb.reading.text import read_text
+from vlmhb.reading.text import NO_CHARACTER, read_text
 from vlmhb.reading.yamlnodes import parse_yaml
 
 from .promptvariables import needed_variables, template_fault
@@ -171,6 +171,8 @@ class _Reader:
             return
         if not isinstance(node.value, str):
             self._wrong(f"{name} is no text", node=node, hint="put it into quotes")
+        elif NO_CHARACTER.search(node.value):
+            self._wrong(f"{name} has a character that is none (zero, or half of a surrogate pair)", node=node)
         elif getattr(into, side) is not None:
             self._wrong(f"{name} stands twice, under the prototype's key as well", node=node)
         else:

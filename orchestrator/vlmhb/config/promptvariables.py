@@ -24,11 +24,13 @@ def template_fault(text: str) -> str | None:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     try:
-        ImmutableSandboxedEnvironment(optimized=False).parse(text)
+        _names_in(ImmutableSandboxedEnvironment(optimized=False).parse(text))
     except TemplateSyntaxError as error:
         return f"{error.message}, line {error.lineno} of the template"
     except RecursionError:
         return "nested too deeply"
+    except ValueError:
+        return "a whole number of thousands of digits"
     return None
 
 
@@ -38,11 +40,29 @@ def needed_variables(text: str) -> tuple[str, ...]:
     Not among them is what it asks for with `is defined` or gives a `default`. Nothing where Jinja is not installed."""
     if find_spec("jinja2") is None:
         return ()
-    from jinja2 import meta
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     tree = ImmutableSandboxedEnvironment(optimized=False).parse(text)
-    return tuple(sorted(meta.find_undeclared_variables(tree) - {*TEMPLATE_FUNCTIONS, *_asked_for(tree)}))
+    return tuple(sorted(_names_in(tree) - {*TEMPLATE_FUNCTIONS, *_asked_for(tree)}))
+
+
+def _names_in(tree: Template) -> set[str]:
+    """What `meta.find_undeclared_variables` gives, but nothing is worked out for it: `{{ 'a' * 10**9 }}` in somebody's
+    prompts must cost this process nothing."""
+    from jinja2 import meta, pass_context
+
+    @pass_context
+    def only_known_later(_: object, value: object) -> object:
+        return value
+
+    environment = tree.environment
+    if environment is None:
+        raise ValueError("a tree that was not parsed")
+    environment.finalize = only_known_later
+    finder = meta.TrackingCodeGenerator(environment)
+    finder.optimizer = None
+    finder.visit(tree)
+    return finder.undeclared_identifiers
 
 
 def _asked_for(tree: Template) -> Iterator[str]:

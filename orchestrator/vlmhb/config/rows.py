@@ -12,6 +12,7 @@ from vlmhb.contracts import EvaluationRow, Place
 from vlmhb.errors import BadValue, MissingValue, SecretInConfig, VlmhbError
 from vlmhb.reading.names import name_hint, shown
 from vlmhb.reading.secretref import is_secret_reference
+from vlmhb.reading.text import NO_CHARACTER
 
 from .cells import Value, parse_cell
 from .columns import IGNORED, REQUIRED
@@ -20,7 +21,6 @@ from .urls import check_url
 
 AGGREGATORS = ("by_id", "by_doc_question", "by_doc_type", "general")
 PROFILES = ("default", "upstream-0.1")
-_NO_CHARACTER = re.compile("[\x00\ud800-\udfff]")
 _TOLERATE = re.compile(r"tolerate:\s*(\d+(?:\.\d+)?)\s*%?")
 
 
@@ -104,9 +104,8 @@ def _value(cell: Cell, *, column: str, warnings: list[str]) -> Value:
 
 
 def _check_characters(value: Value, *, place: Place) -> None:
-    """JSON can write characters that no file and no request can hold."""
     texts = value if isinstance(value, tuple) else (value,)
-    if any(isinstance(text, str) and _NO_CHARACTER.search(text) for text in texts):
+    if any(isinstance(text, str) and NO_CHARACTER.search(text) for text in texts):
         what = "the value has a character that is none (zero, or half of a surrogate pair)"
         raise BadValue(what, where=str(place), hint="write the text itself instead of \\u escapes")
 

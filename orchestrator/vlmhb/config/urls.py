@@ -18,6 +18,7 @@ def check_url(value: str, *, what: str, where: str) -> None:
         raise BadValue(f"{what} is not a URL", where=where) from None
     if secret:
         raise SecretInConfig(f"{what} holds a secret", where=where, hint="use api_key = secret:NAME")
-    if url.scheme not in ("http", "https") or not url.hostname:
+    blank = any(char.isspace() or not char.isprintable() for char in value)  # `urlsplit` passes them over
+    if url.scheme not in ("http", "https") or not url.hostname or blank:
         told = f"{shown(value)} is not a URL"
         raise BadValue(told, where=where, hint="write http://host:port/v1 or https://...")

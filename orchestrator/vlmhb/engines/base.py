@@ -113,7 +113,7 @@ class Handle(Protocol):
 class Engine(Protocol):
     @property
     def name(self) -> str:
-        """`docker`, `podman` or `process`."""
+        """`docker`, `podman`, `apptainer` or `process`."""
 
     @property
     def isolation(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,12 @@ class Cgroup:
         """A file of its own folder; None where there is no such file."""
         folders = self.folders.get(controller, ())[:1]
         return next((read_text(folder / name) for folder in folders if (folder / name).exists()), None)
+
+    def remove(self) -> None:
+        """Its own folders, which are empty once its processes are gone. An engine that was killed leaves them."""
+        for folder in {chain[0] for chain in self.folders.values()}:
+            with suppress(OSError):
+                folder.rmdir()
 
     def _numbers(self, controller: str, names: tuple[str, ...]) -> Iterator[int]:
         for folder in self.folders.get(controller, ()):

@@ -20,7 +20,7 @@ def missing_limits(
     missing = [*_host_config(task, inspected.get("HostConfig", {}))]
     if cgroup is None:
         return (*missing, "unverified")
-    return (*missing, *_cgroup(task, cgroup), *_privileges(status))
+    return (*missing, *cgroup_missing(task, cgroup), *privileges_missing(status))
 
 
 def _host_config(task: ContainerTask, config: Mapping[str, Any]) -> list[str]:
@@ -32,7 +32,7 @@ def _host_config(task: ContainerTask, config: Mapping[str, Any]) -> list[str]:
     return missing
 
 
-def _cgroup(task: ContainerTask, cgroup: Cgroup) -> list[str]:
+def cgroup_missing(task: ContainerTask, cgroup: Cgroup) -> list[str]:
     live = cgroup.limits()
     asked = task.limits
     memory = asked.memory_mib * 2**20 if asked.memory_mib is not None else None
@@ -48,7 +48,7 @@ def _cgroup(task: ContainerTask, cgroup: Cgroup) -> list[str]:
     ]
 
 
-def _privileges(status: Path) -> list[str]:
+def privileges_missing(status: Path) -> list[str]:
     try:
         text = status.read_text(encoding="utf-8")
     except OSError:

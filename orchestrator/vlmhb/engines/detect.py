@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vlmhb.command import CommandResult, run_command
+from vlmhb.command import CommandResult, Run, run_command
+from vlmhb.engines.apptainer_detect import Unusable, find_apptainer
 from vlmhb.engines.base import Engine
 from vlmhb.engines.container import ContainerEngine, last_line
 from vlmhb.engines.process import ProcessEngine, network_cutter
 from vlmhb.errors import EngineUnavailable
 
-Wanted = Literal["auto", "docker", "podman", "process"]
-Run = Callable[[Sequence[str]], CommandResult]
+Wanted = Literal["auto", "docker", "podman", "apptainer", "process"]
 ASK_S = 10.0
 PODMAN_DEFAULT = 1 << 20
 
@@ -36,7 +36,7 @@ class Detection:
 
 
 def detect_engine(wanted: Wanted = "auto") -> Engine:
-    """The wanted engine, or for `auto` the first usable of Docker, Podman and `process`.
+    """The wanted engine, or for `auto` the first usable of Docker, Podman, Apptainer and `process`.
 
     Raises `EngineUnavailable` when the wanted one cannot be used."""
     found = detect(wanted)
@@ -50,7 +50,7 @@ def detect(wanted: Wanted = "auto", *, run: Run | None = None) -> Detection:
     """As `detect_engine`, with the reason for every engine that was passed over."""
     ask = run or _ask
     rejected: list[Rejection] = []
-    for name in ("docker", "podman", "process") if wanted == "auto" else (wanted,):
+    for name in ("docker", "podman", "apptainer", "process") if wanted == "auto" else (wanted,):
         found = PROBES[name](ask)
         if not isinstance(found, Rejection):
             return Detection(engine=found, rejected=tuple(rejected))
@@ -101,6 +101,13 @@ def podman_ulimits() -> tuple[str, ...]:
     )
 
 
+def apptainer_engine(run: Run) -> Engine | Rejection:
+    found = find_apptainer(run)
+    if isinstance(found, Unusable):
+        return Rejection(name="apptainer", reason=found.reason, hint=found.hint)
+    return found
+
+
 def process_engine(run: Run) -> Engine | Rejection:
     return ProcessEngine(cut_network=network_cutter(run=lambda argv, **_: run(argv)))
 
@@ -108,6 +115,7 @@ def process_engine(run: Run) -> Engine | Rejection:
 PROBES: dict[str, Callable[[Run], Engine | Rejection]] = {
     "docker": docker_engine,
     "podman": podman_engine,
+    "apptainer": apptainer_engine,
     "process": process_engine,
 }
 

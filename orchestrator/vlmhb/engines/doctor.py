@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from vlmhb.command import run_command
+from vlmhb.command import Run, run_command
+from vlmhb.engines.apptainer import ApptainerEngine
+from vlmhb.engines.apptainer_args import ApptainerDialect
+from vlmhb.engines.apptainer_sif import sif_obstacle
 from vlmhb.engines.cgroups import SYS
-from vlmhb.engines.detect import PROBES, Rejection, Run
+from vlmhb.engines.detect import PROBES, Rejection
 from vlmhb.engines.process import ProcessEngine
 from vlmhb.resources.discover import discover
 from vlmhb.resources.gpus import gib
@@ -60,7 +63,23 @@ def _engine(name: str, run: Run) -> Check:
             else "the network cannot be taken away from tasks"
         )
         return Check(name=name, ok=True, detail=f"usable; {cut}")
+    if isinstance(found, ApptainerEngine):
+        return Check(name=name, ok=True, detail=f"usable; {_apptainer(found.dialect, run=run)}")
     return Check(name=name, ok=True, detail="usable")
+
+
+def _apptainer(dialect: ApptainerDialect, *, run: Run) -> str:
+    """How it is installed, what it cannot do here, and in which form it keeps images."""
+    built = run([dialect.program, "buildcfg"]).stdout
+    setuid = any(line.endswith("SUID_INSTALL=1") for line in built.splitlines())
+    obstacle = sif_obstacle(root=dialect.root)
+    told = [
+        "installed with setuid" if setuid else "without setuid, by user namespaces",
+        "" if dialect.cut_network else "the network cannot be taken away from tasks",
+        "" if dialect.limits_work else "no memory, CPU and process limits",
+        f"images are folders: {obstacle}" if obstacle else "images are single files",
+    ]
+    return "; ".join(filter(None, told))
 
 
 def cgroup_kind(sys: Path = SYS) -> str:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from vlmhb.engines.base import TaskExit, Usage
-from vlmhb.engines.cgroups import PROC
 from vlmhb.engines.process_registry import TaskRoot
+from vlmhb.engines.processes import family, has_ended, oom_kills, peak_kib
 from vlmhb.engines.usage import process_usage
 
 NOT_FOUND = 127
@@ -32,7 +30,7 @@ class ProcessHandle:
         self._exit: TaskExit | None = None
         self._stopped = False
         self._peak_kib = 0
-        self._oom_kills = _oom_kills()
+        self._oom_kills = oom_kills()
 
     @staticmethod
     def never_ran(detail: str) -> ProcessHandle:
@@ -43,7 +41,7 @@ class ProcessHandle:
     def poll(self) -> TaskExit | None:
         if self._exit is None and self._client is not None:
             self._sample(self._client.pid)
-            if _has_ended(self._client.pid):
+            if has_ended(self._client.pid):
                 self._exit = self._finish(self._client)
         return self._exit
 
@@ -59,7 +57,7 @@ class ProcessHandle:
         if self._exit is not None or self._client is None:
             return
         deadline = self._clock() + grace_s
-        while not _has_ended(self._client.pid) and self._clock() < deadline:
+        while not has_ended(self._client.pid) and self._clock() < deadline:
             time.sleep(TICK_S)
         self._exit = self._finish(self._client)
 
@@ -73,7 +71,7 @@ class ProcessHandle:
     def usage(self) -> Usage | None:
         if self._client is None or self._exit is not None:
             return None
-        return process_usage(_family(self._client.pid))
+        return process_usage(family(self._client.pid))
 
     def verify(self) -> tuple[str, ...]:
         """Nothing to read: `render` already names everything that this engine cannot enforce."""
@@ -88,7 +86,7 @@ class ProcessHandle:
             self._root.kill()
             self._root.remove()
         killed = code == -signal.SIGKILL and not self._stopped
-        out_of_memory = killed and _oom_kills() > self._oom_kills
+        out_of_memory = killed and oom_kills() > self._oom_kills
         if out_of_memory:
             detail = "killed while the machine was out of memory"
         else:
@@ -101,34 +99,4 @@ class ProcessHandle:
         )
 
     def _sample(self, leader: int) -> None:
-        self._peak_kib = max(self._peak_kib, sum(_peak_kib(pid) for pid in _family(leader)))
-
-
-def _has_ended(pid: int) -> bool:
-    """Without reaping it, so that its number (and so its group's) still belongs to us."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def _family(pid: int) -> Iterator[int]:
-    yield pid
-    for thread in (PROC / str(pid) / "task").glob("*/children"):
-        for child in _read(thread).split():
-            yield from _family(int(child))
-
-
-def _peak_kib(pid: int) -> int:
-    found = re.search(r"^VmHWM:\s*(\d+) kB", _read(PROC / str(pid) / "status"), re.MULTILINE)
-    return int(found[1]) if found else 0
-
-
-def _oom_kills() -> int:
-    """Processes that the kernel has killed for want of memory since boot."""
-    found = re.search(r"^oom_kill (\d+)$", _read(PROC / "vmstat"), re.MULTILINE)
-    return int(found[1]) if found else 0
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+        self._peak_kib = max(self._peak_kib, sum(peak_kib(pid) for pid in family(leader)))

@@ -56,11 +56,15 @@ class TaskRoot:
         found = read_json(self.path / RECORD)
         return found if isinstance(found, dict) else {}
 
+    def leader(self) -> int | None:
+        """The recorded process, while it runs."""
+        found = self.read().get("leader")
+        return int(found["pid"]) if found and ProcessId.of(found["pid"]) == ProcessId(**found) else None
+
     def kill(self) -> None:
         """SIGKILL for the leader's process group and for everything else that was started in this folder."""
-        leader = self.read().get("leader")
-        if leader and ProcessId.of(leader["pid"]) == ProcessId(**leader):
-            _signal_group(leader["pid"])
+        if (leader := self.leader()) is not None:
+            _signal_group(leader)
         for pid in self.strays():
             _signal(pid)
 

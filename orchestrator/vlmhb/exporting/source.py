@@ -73,6 +73,14 @@ class Evaluated:
         return self.created[:19].replace("-", "").replace(":", "").replace("T", "_")
 
 
+def formula_notes(evaluations: Sequence[Evaluated]) -> tuple[str, ...]:
+    """For formats of cells, in which a text is written as it is, also where a spreadsheet would compute it."""
+    texts = (answer.text or "" for one in evaluations for answer in one.answers)
+    count = sum(text.startswith(("=", "+", "-", "@")) for text in texts)
+    told = f"{count} answers start with = + - or @: open the file as text in a spreadsheet"
+    return (told,) if count else ()
+
+
 def find_evaluated(
     workspace: Workspace, *, run: str | None, evaluation: str | None, references: bool
 ) -> list[Evaluated]:

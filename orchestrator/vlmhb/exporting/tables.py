@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vlmhb.exporting.csvtext import table
-from vlmhb.exporting.source import Answered, Evaluated
+from vlmhb.exporting.source import Answered, Evaluated, formula_notes
 from vlmhb.exporting.target import Export, File, file_name
 
 _FACTS = ("finish_reason", "input_tokens", "output_tokens", "latency_s", "ttft_s", "tpot_s")
@@ -41,16 +41,12 @@ def _record(answer: Answered, *, references: bool) -> dict[str, Any]:
 
 
 def csv(evaluations: Sequence[Evaluated], *, references: bool) -> Export:
-    """Comma-separated; undefined is empty. A text is written as it is, also where a spreadsheet would compute it."""
+    """Comma-separated; undefined is empty."""
     files = [
         File(name=f"{file_name(one.id)}.csv", data=table(_rows(one, references=references), delimiter=","))
         for one in evaluations
     ]
-    formulas = sum(
-        (answer.text or "").startswith(("=", "+", "-", "@")) for one in evaluations for answer in one.answers
-    )
-    told = f"{formulas} answers start with = + - or @: open the file as text in a spreadsheet"
-    return Export(files=tuple(files), notes=(told,) if formulas else ())
+    return Export(files=tuple(files), notes=formula_notes(evaluations))
 
 
 def _rows(one: Evaluated, *, references: bool) -> list[list[str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlmhb.errors import ExportRefused
+from vlmhb.naming import usable
 from vlmhb.store.files import write_atomic
 
 
@@ -48,4 +49,4 @@ def write(export: Export, folder: Path, *, force: bool) -> list[Path]:
 def file_name(text: str) -> str:
     """A part of a name that no system takes for a folder or refuses."""
     safe = "".join("-" if char in '/\\:*?"<>|' or not char.isprintable() else char for char in text)
-    return safe.strip(". ") or "unnamed"
+    return usable(safe.strip(". ").lstrip("-")) or "unnamed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vlmhb.exporting.csvtext import table
-from vlmhb.exporting.source import Evaluated
+from vlmhb.exporting.source import Evaluated, formula_notes
 from vlmhb.exporting.target import Export, File, file_name
 
 _WITH_REFERENCES = "_by_id.csv"
@@ -29,7 +29,7 @@ def upstream(evaluations: Sequence[Evaluated], *, references: bool) -> Export:
             notes.append(f"{one.id}: {failed} samples without an answer have no row, as in the prototype")
         if not one.legacy:
             notes.append(f"{one.id}: no metrics, it was not evaluated")
-    return Export(files=tuple(files), notes=tuple(notes))
+    return Export(files=tuple(files), notes=(*notes, *formula_notes(evaluations)))
 
 
 def _answers(one: Evaluated) -> bytes:

@@ -7,7 +7,7 @@ from string import ascii_uppercase
 
 from vlmhb.errors import ExportRefused
 from vlmhb.exporting.csvtext import table
-from vlmhb.exporting.source import Answered, Evaluated
+from vlmhb.exporting.source import Answered, Evaluated, formula_notes
 from vlmhb.exporting.target import Export, File, file_name
 
 FAILED = "Failed to obtain answer via API."
@@ -46,7 +46,8 @@ def vlmevalkit(evaluations: Sequence[Evaluated], *, references: bool) -> Export:
             hint="--with-references exports them",
         )
     files = [File(name=_name(one), data=_table(one)) for one in evaluations]
-    return Export(files=tuple(files), notes=tuple(note for one in evaluations for note in _notes(one)))
+    notes = [note for one in evaluations for note in _notes(one)]
+    return Export(files=tuple(files), notes=(*notes, *formula_notes(evaluations)))
 
 
 def _name(one: Evaluated) -> str:

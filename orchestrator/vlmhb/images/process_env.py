@@ -31,7 +31,7 @@ def build_env(card: ImageCard, *, wheelhouse: Path | None, workspace: Path, log:
     """Built in place, as a venv cannot be moved; the marker comes last, and counts."""
     path = env_path(card, workspace=workspace)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _one_builder(path):
+    with one_builder(path):
         if not is_complete(path, card=card):
             shutil.rmtree(path, ignore_errors=True)
             _install(card, path=path, wheelhouse=wheelhouse, log=log)
@@ -79,7 +79,7 @@ def _install(card: ImageCard, *, path: Path, wheelhouse: Path | None, log: Path)
 
 
 @contextmanager
-def _one_builder(path: Path) -> Iterator[None]:
+def one_builder(path: Path) -> Iterator[None]:
     """Two builds of one environment at a time would undo each other's work."""
     with path.with_name(f".{path.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from vlmhb.contracts import ImageCard
+from vlmhb.engines.apptainer import ApptainerEngine
 from vlmhb.engines.base import Engine, ImageSpec
 from vlmhb.engines.container import ContainerEngine
 from vlmhb.errors import ImageMissing
+from vlmhb.images.apptainer_store import resolve_apptainer
 from vlmhb.images.inputs import LABEL, inputs_sha256
 from vlmhb.images.pins import read_pin
 from vlmhb.images.process_env import env_path, env_spec
+from vlmhb.reading.names import shown
+
+_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}")
 
 
 def silent(_: str) -> None:
@@ -33,9 +39,18 @@ def resolve_image(
     `identity` is the image config digest; for `process` the lock's hash with the Python version.
     Raises `ImageMissing` with the command that gets it."""
     card = cards.get(name_or_ref) or next((card for card in cards.values() if card.tag == name_or_ref), None)
+    if isinstance(engine, ApptainerEngine):
+        spec, doubt = resolve_apptainer(name_or_ref, card=card, workspace=workspace)
+        if doubt and card:
+            warn(f"image {card.name} {doubt}; `vlmhb images build {card.name}` makes it anew")
+        return spec
     if not isinstance(engine, ContainerEngine):
         return _resolve_env(name_or_ref, card=card, workspace=workspace)
     ref = card.tag if card else name_or_ref
+    if not _REFERENCE.fullmatch(ref):  # `--privileged` would be an option of the engine's command
+        raise ImageMissing(
+            f"{shown(ref)} is no name of an image", hint="write name, registry/name:tag or name@sha256:..."
+        )
     digest = engine.image_id(ref)
     if digest is None:
         hint = (
@@ -63,8 +78,11 @@ def list_images(cards: Mapping[str, ImageCard], *, engine: Engine, workspace: Pa
 
 
 def _row(card: ImageCard, *, engine: Engine, workspace: Path) -> ImageRow:
-    is_container = isinstance(engine, ContainerEngine)
-    ref = card.tag if is_container else env_path(card, workspace=workspace).name
+    ref = (
+        card.tag
+        if isinstance(engine, ContainerEngine | ApptainerEngine)
+        else env_path(card, workspace=workspace).name
+    )
     doubts: list[str] = []
     try:
         spec = resolve_image(
@@ -74,7 +92,7 @@ def _row(card: ImageCard, *, engine: Engine, workspace: Path) -> ImageRow:
         return ImageRow(name=card.name, ref=ref, state="missing", description=card.description)
     return ImageRow(
         name=card.name,
-        ref=ref,
+        ref=Path(spec.ref).name if isinstance(engine, ApptainerEngine) else ref,
         state="stale" if doubts else "built",
         digest=spec.identity,
         description=card.description,
@@ -85,7 +103,7 @@ def _resolve_env(name: str, *, card: ImageCard | None, workspace: Path) -> Image
     if card is None:
         raise ImageMissing(
             f"image {name} cannot run on the engine `process`",
-            hint="foreign images need --engine docker or podman",
+            hint="foreign images need --engine docker, podman or apptainer",
         )
     spec = env_spec(card, workspace=workspace)
     if spec is None:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from vlmhb.store.files import open_plain
+
 
 class EventTail:
     """New complete lines since the last `read`. A missing file has none, a torn last line waits."""
@@ -17,7 +19,7 @@ class EventTail:
     def read(self) -> list[dict[str, Any]]:
         """Lines that are no JSON object are left out: an event is news, never a result."""
         try:
-            with self._path.open("rb") as file:
+            with open_plain(self._path) as file:
                 if file.seek(0, 2) < self._offset:  # a new attempt began the file anew
                     self._offset = 0
                 file.seek(self._offset)
@@ -34,6 +36,6 @@ class EventTail:
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None

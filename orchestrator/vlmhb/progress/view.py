@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Protocol
 
+_LARGEST = 1e18  # of a number that is shown; no infinity, and nothing that no float can hold
+
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
@@ -68,4 +70,5 @@ class ProgressView(Protocol):
 
 
 def _number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and abs(value) < _LARGEST else None

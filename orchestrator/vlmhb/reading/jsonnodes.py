@@ -58,6 +58,8 @@ class _Parser:
             value, end = _DECODER.raw_decode(self._text, at)
         except json.JSONDecodeError as error:
             raise SyntaxFault(f"not JSON: {error.msg.lower()}", line=error.lineno) from None
+        except ValueError:  # Python turns no such text into a number: it takes quadratic time
+            raise SyntaxFault("a whole number of thousands of digits", line=self.line(at)) from None
         written = value if isinstance(value, str) else self._text[at:end]
         node = Node(line=self.line(at), text=None if value is None else written, value=value)
         return _Parsed(node=node, end=end)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from vlmhb.errors import BadValue, NoRows, VlmhbError, WrongEncoding
 
 from .text import UTF8_HINT, decode, encoding_guess, is_broken, read_bytes
 
+MAX_COLUMNS = 2000
 _DELIMITERS = (";", ",", "\t")
 _SAID_DELIMITER = re.compile(r'"?sep=([;,\t])"?\r?(\n|$)')  # Excel's own first line
 
@@ -55,6 +57,9 @@ def read_table(path: Path) -> Table:
     if not records:
         raise errors[0] if errors else NoRows("the file is empty", where=str(path))
     head, *body = records
+    if len(head.cells) > MAX_COLUMNS:
+        what = f"the header has {len(head.cells)} columns, more than {MAX_COLUMNS}"
+        raise BadValue(what, where=f"{path}, row {head.line}")
     names = tuple(cell.strip() for cell in head.cells)
     errors += _header_errors(names, where=f"{path}, row {head.line}")
     broken = _broken(names, [head, *body])
@@ -113,7 +118,7 @@ def _syntax_error(message: str, *, where: str) -> VlmhbError:
 
 
 def _header_errors(names: tuple[str, ...], *, where: str) -> list[VlmhbError]:
-    twice = sorted({name for name in names if name and names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if name and count > 1)
     return [
         BadValue(f"column '{name}' stands twice in the header", where=where, hint="keep one")
         for name in twice

@@ -11,6 +11,8 @@ from vlmhb.errors import ConfigUnreadable, WrongEncoding
 UTF8_HINT = (
     "save the file as UTF-8 (Excel: Save As, type 'CSV UTF-8'; or: iconv -f cp1251 -t utf-8 old > new)"
 )
+# JSON can write characters that no file and no request can hold.
+NO_CHARACTER = re.compile("[\x00\ud800-\udfff]")
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _BYTE_ORDER_MARK = "\ufeff"
 _LOOKED_AT = 65536

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from .names import shown
 from .nodes import Node, SyntaxFault
 
 _STANDARD = "tag:yaml.org,2002:"
@@ -16,6 +17,7 @@ _AS_TEXT = frozenset(
     {_STANDARD + "timestamp", _STANDARD + "binary", _STANDARD + "value"}
 )  # a date in a card is just its text
 _MAX_NODES = 100_000
+_MAX_BITS = 14_000  # of a whole number: Python writes none of more than 4300 digits
 
 
 def parse_yaml(text: str) -> tuple[Node, ...]:
@@ -75,7 +77,9 @@ class _Builder:
         try:
             value = self._loader.construct_object(source)
         except ValueError:
-            raise SyntaxFault(f"not YAML: cannot read {source.value!r}", line=line) from None
+            raise SyntaxFault(f"not YAML: cannot read {shown(source.value)}", line=line) from None
+        if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+            raise SyntaxFault("a whole number of thousands of digits", line=line)
         return Node(line=line, text=None if value is None else source.value, value=value)
 
     def _fields(self, source: yaml.MappingNode) -> dict[str, Node]:

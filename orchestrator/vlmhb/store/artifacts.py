@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmhb.errors import ArtifactEdited
-from vlmhb.store.files import read_json, sync_tree, write_json
+from vlmhb.store.files import open_plain, read_json, sync_tree, write_json
 from vlmhb.store.hashing import HashMemo
 from vlmhb.store.manifest import NAME as MANIFEST
 from vlmhb.store.manifest import Manifest, group_hashes, read_manifest, write_manifest
@@ -84,7 +84,10 @@ class Artifact:
         (self.folder / MANIFEST).unlink(missing_ok=True)
 
     def begin(self, *, spec: dict[str, Any], attempt: dict[str, Any]) -> int:
-        """Write the spec and one more attempt; how many attempts there are now."""
+        """Write the spec and one more attempt; how many attempts there are now. Raises `ArtifactEdited`."""
+        if self.out.is_symlink():  # what it leads to would be given to the task's user, and written over
+            hint = f"delete {self.folder} to make it again"
+            raise ArtifactEdited("out is a link", where=str(self.folder), hint=hint)
         self.out.mkdir(parents=True, exist_ok=True)
         count = int((self.attempt() or {}).get("attempts", 0)) + 1
         write_json(self.folder / "spec.json", spec)
@@ -94,7 +97,8 @@ class Artifact:
     def collect_events(self) -> None:
         """Move the stage's events out of `out/`, behind those of earlier attempts."""
         try:
-            data = self.live_events.read_bytes()
+            with open_plain(self.live_events) as written:
+                data = written.read()
         except FileNotFoundError:
             return
         with (self.folder / EVENTS).open("ab") as file:
@@ -122,4 +126,4 @@ def own_by(path: Path, *, user: str) -> None:
     if os.geteuid() != 0:
         return
     uid, _, gid = user.partition(":")
-    os.chown(path, int(uid), int(gid or uid))
+    os.chown(path, int(uid), int(gid or uid), follow_symlinks=False)

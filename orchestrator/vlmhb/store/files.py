@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
-from contextlib import suppress
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -61,11 +64,37 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(data: bytes) -> Any:
-    """The value, or None when it is not JSON."""
+    """The value, or None when it is not JSON, or nested deeper than anything that was ever written here."""
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
+
+
+@contextmanager
+def open_plain(path: Path) -> Iterator[BinaryIO]:
+    """A regular file that others may write: no link is followed, and no pipe waited for.
+
+    Raises `FileNotFoundError` for anything else."""
+    descriptor = _descriptor(path)
+    if descriptor is None:
+        raise FileNotFoundError(errno.ENOENT, "no regular file", str(path))
+    with os.fdopen(descriptor, "rb") as file:
+        yield file
+
+
+def _descriptor(path: Path) -> int | None:
+    """None for a link, a pipe, a device and a folder."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket
+            return None
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def sync_folder(folder: Path) -> None:
@@ -80,9 +109,11 @@ def sync_tree(root: Path) -> None:
     """fsync every file and folder below `root`, so that a manifest never outlives what it describes."""
     for folder, _, files in os.walk(root):
         for name in files:
-            if Path(folder, name).is_symlink():  # the folder holds it; what it leads to is not ours
+            descriptor = _descriptor(Path(folder, name))
+            if (
+                descriptor is None
+            ):  # the folder holds it; what a link leads to is not ours, and a pipe has no end
                 continue
-            descriptor = os.open(Path(folder, name), os.O_RDONLY)
             try:
                 os.fsync(descriptor)
             finally:

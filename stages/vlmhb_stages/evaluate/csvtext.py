@@ -38,6 +38,11 @@ def _cell(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would work a cell out, and with what more than numbers: `=cmd|...`, `@SUM(...)`."""
+    return text.startswith(("=", "+", "-", "@")) and not {"(", "|", "!"}.isdisjoint(text)
+
+
 class CsvFile:
     """A CSV file that is written line by line."""
 

@@ -8,6 +8,7 @@ from vlmhb_benchmarks.extraction import Extraction
 from vlmhb_benchmarks.metrics.base import Flag
 
 from vlmhb_stages.contracts import ExtractionRate
+from vlmhb_stages.evaluate.csvtext import is_formula
 from vlmhb_stages.evaluate.faults import Sightings
 from vlmhb_stages.evaluate.judge import JudgedChunk
 
@@ -30,7 +31,7 @@ class Notes:
         self._names, self._extraction, self._gate = names, extraction, gate
         self._flags: dict[tuple[str, Flag], Sightings] = {}
         self._truncated, self._textless = Sightings(), Sightings()
-        self._unmarked, self._gated = Sightings(), Sightings()
+        self._unmarked, self._gated, self._formulas = Sightings(), Sightings(), Sightings()
         self._answered = 0
         self.extra: list[str] = []  # whole lines, said as they are
 
@@ -46,6 +47,8 @@ class Notes:
                     self._textless.add(ids[row])
                 continue
             self._answered += 1
+            if is_formula(case.prediction.text or ""):
+                self._formulas.add(ids[row])
             if not extracted.found:
                 self._unmarked.add(ids[row])
             if case.prediction.status == "truncated":
@@ -76,5 +79,7 @@ class Notes:
                 f"answers below 1 under {self._gate}, missing under all other metrics "
                 f"(`ungated` has their texts scored): {self._gated}"
             )
+        if self._formulas:
+            yield f"answers that a spreadsheet would compute, so open legacy/ as text there: {self._formulas}"
         for (name, flag), seen in self._flags.items():
             yield f"{name}: {WHY[flag]}: {seen}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vlmhb_stages.answers import BadAnswers, read_answers
 from vlmhb_stages.contracts import AnswerRecord
-from vlmhb_stages.import_.rows import BadSource, Outcome, Row, Source, answered
+from vlmhb_stages.import_.rows import BadSource, Outcome, Row, Source, answered, count, seconds
 
 UPSTREAM, JSONL = "upstream", "jsonl"
 
@@ -46,10 +46,10 @@ def _row(record: AnswerRecord) -> Row:
         outcome=Outcome(
             status=record.status, text=record.text, error=record.error, finish_reason=record.finish_reason
         ),
-        input_tokens=record.input_tokens,
-        output_tokens=record.output_tokens,
-        latency_s=record.latency_s,
-        ttft_s=record.ttft_s,
-        tpot_s=record.tpot_s,
+        input_tokens=count(record.input_tokens),
+        output_tokens=count(record.output_tokens),
+        latency_s=seconds(record.latency_s),
+        ttft_s=seconds(record.ttft_s),
+        tpot_s=seconds(record.tpot_s),
         origin=record.origin,
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from vlmhb_stages.contracts import ErrorKind, SampleError, Status
+
+MOST_TOKENS = 10**9  # of one request: more is no count
 
 
 class BadSource(Exception):
@@ -77,12 +80,16 @@ def number(value: Any) -> float | None:
     """`value` where it is a finite number (a verdict counts as 0 or 1), else None."""
     if not isinstance(value, (bool, int, float)):
         return None
-    return float(value) if abs(value) < float("inf") else None
+    return float(value) if abs(value) <= sys.float_info.max else None  # a whole number of JSON may be larger
 
 
 def count(value: Any) -> int | None:
     """`value` where it is a number of tokens, else None."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return (
+        value
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
+        else None
+    )
 
 
 def seconds(value: Any) -> float | None:

@@ -17,6 +17,7 @@ from vlmhb_stages.text import well_formed
 WORKBOOK = "xl/workbook.xml"
 STRINGS = "xl/sharedStrings.xml"
 CELL_LIMIT = 32_767  # characters that a cell can hold: longer texts were cut when they were written
+MAX_GAP = 256  # columns without a cell between two that have one: each costs memory, and nothing in the file
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")  # UTF-16, in which a document type could hide
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _COLUMN = re.compile(r"[A-Z]{1,3}")
@@ -67,6 +68,10 @@ def _row(element: Element, *, strings: list[str], place: str) -> list[Cell]:
         if _local(cell) != "c":
             continue
         at = _position(cell.get("r", ""), default=len(cells))
+        if at - len(cells) > MAX_GAP:
+            raise BadSource(
+                f"{place}: cell {cell.get('r')} stands {at - len(cells)} columns behind the one before it"
+            )
         cells += [Cell("")] * (at - len(cells))
         cells.append(_cell(cell, strings=strings, place=place))
     return cells

@@ -57,7 +57,7 @@ class BadImage(Exception):
 def oddities(image: Image.Image) -> tuple[str, ...]:
     """What must be made equal, for an image of which the header has been read. Raises `BadImage`."""
     found = []
-    if image.format in FRAMED_FORMATS and _frames(image) > 1:
+    if image.format in FRAMED_FORMATS and _has_frames(image):
         found.append(FIRST_FRAME)
     if _orientation(image) in TURNED:
         found.append(UPRIGHT)
@@ -110,11 +110,12 @@ def _agreed(image: Image.Image, *, odd: tuple[str, ...]) -> Image.Image:
     return picture.convert("RGB") if picture.mode == "P" else picture
 
 
-def _frames(image: Image.Image) -> int:
+def _has_frames(image: Image.Image) -> bool:
+    """More than one. They are not counted: for a TIFF of many pages that takes quadratic time."""
     try:
-        return int(getattr(image, "n_frames", 1))
+        return bool(getattr(image, "is_animated", False))
     except DAMAGED:  # the check that it is whole says so better
-        return 1
+        return False
 
 
 def _orientation(image: Image.Image) -> int:

@@ -11,6 +11,9 @@ from vlmhb_stages.report.model import Failure
 
 UNKNOWN = "not measured"
 _PICTURES = {code: chr(0x2400 + code) for code in range(0x20) if code not in (0x09, 0x0A)} | {0x7F: "\u2421"}
+# Terminals obey the first (C1 controls); the others show what follows in another order than it has.
+_UNSEEN = (*range(0x80, 0x85), *range(0x86, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_NAMES = _PICTURES | {code: f"[U+{code:04X}]" for code in _UNSEEN}
 _MARKDOWN = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w))")
 
 
@@ -108,6 +111,11 @@ def reason(failure: Failure) -> str:
 def visible(text: str) -> str:
     """Control characters as their pictures, so that they can be seen and cannot harm the page."""
     return text.translate(_PICTURES)
+
+
+def harmless(page: str) -> str:
+    """A whole page in which no character changes how the rest of it is shown; such ones stand there by their number."""
+    return page.translate(_NAMES)
 
 
 def breakable(text: str) -> Markup:

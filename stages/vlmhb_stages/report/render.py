@@ -23,12 +23,12 @@ def render_html(report: ReportFile, *, collected: Sequence[Collected]) -> str:
     """One file that fetches nothing. A URL inside a text stays readable, but no scanner can mistake it for a link."""
     page = page_of(report, collected=collected)
     html = _environment().get_template("report.html.j2").render(page=page)
-    return html.replace("://", "&#58;//")
+    return fmt.harmless(html.replace("://", "&#58;//"))
 
 
 def render_markdown(report: ReportFile) -> str:
     page = page_of(report, collected=[Collected(report=item) for item in report.evaluations])
-    return _environment().get_template("report.md.j2").render(page=page)
+    return fmt.harmless(_environment().get_template("report.md.j2").render(page=page))
 
 
 def _environment() -> Environment:

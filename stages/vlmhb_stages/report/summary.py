@@ -7,6 +7,7 @@ import io
 
 from vlmhb_stages.report.model import EvaluationReport, ReportFile
 
+_FORMULA = ("=", "+", "-", "@")
 Cell = str | int | float | None
 
 
@@ -16,9 +17,14 @@ def render_csv(report: ReportFile) -> str:
     rows = [_row(item, names) for item in report.evaluations]
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=_columns(names), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer.writerow({name: _text(name) for name in writer.fieldnames})
+    writer.writerows({name: _text(cell) for name, cell in row.items()} for row in rows)
     return out.getvalue()
+
+
+def _text(cell: Cell) -> Cell:
+    """A text that a spreadsheet would take for a formula gets the mark of a text; numbers stay numbers."""
+    return f"'{cell}" if isinstance(cell, str) and cell.lstrip().startswith(_FORMULA) else cell
 
 
 def _columns(names: list[str]) -> list[str]:

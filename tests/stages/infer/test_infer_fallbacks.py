@@ -203,7 +203,8 @@ def test_a_replica_that_answers_with_errors_only_is_left_alone(bench: Bench) -> 
                 backend.sockets, ({"everything": status(500)}, {"delay_s": 0.01}), strict=True
             )
         )
-        assert bench.run(bench.spec(backend, concurrency=2, breaker=breaker)) == 0
+        patient = QUICK.model_copy(update={"attempts": 6})  # one sample may meet the bad one again and again
+        assert bench.run(bench.spec(backend, concurrency=2, breaker=breaker, retry=patient)) == 0
     assert len(bad.asked) <= 5 and len(good.asked) >= 38
     assert {record.status for record in bench.predictions} == {"ok"}
 

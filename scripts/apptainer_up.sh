@@ -35,7 +35,7 @@ helpers() {
 mirror() {
   local found
   found=$(apt-get indextargets --format '$(SITE)' 2>/dev/null | grep -v -- '-security' | head -n 1 || true)
-  echo "${MIRROR:-${found:-http://deb.debian.org/debian}}"
+  echo "${MIRROR:-$found}"
 }
 
 for program in "$prefix/bin/apptainer" apptainer; do
@@ -51,6 +51,7 @@ fi
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch" "$prefix.new.$$"' EXIT
 site=$(mirror)
+[ -n "$site" ] || fail "apt names no mirror here: set MIRROR to a Debian mirror"
 curl -fsSL --retry 3 --output "$scratch/apptainer.deb" "${site%/}/$package" || fail "$site does not have $package"
 echo "$sha256  $scratch/apptainer.deb" | sha256sum --check --status || fail "the file of $site is not the pinned one"
 dpkg-deb --extract "$scratch/apptainer.deb" "$scratch/root"
